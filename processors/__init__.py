@@ -1,0 +1,1 @@
+"""Verbs that decide, protect and derive; pure: clock, randomness and keys come in as arguments."""

@@ -1,0 +1,1 @@
+"""Every promise as data: documents, Avro, wire forms, reasons, ports, errors."""

@@ -1,0 +1,1 @@
+"""Everything that speaks Kafka: transactions, topics, control, exchange, reader."""
