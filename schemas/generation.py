@@ -1,0 +1,164 @@
+"""A generation: everything in force at one moment, numbered, as one record of the control topic.
+
+A worker acts on whole generations only. `to_record` and `from_record` are the wire form (see docs/wire.md); documents
+are carried whole, so that a worker needs neither files nor registry to act.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from .agreement import Agreement
+from .canonical import digest
+from .charter import Charter
+from .contract import Classification, ContractField, DataContract, PersonalData
+
+Status = Literal["in_force", "suspended", "terminated"]
+
+
+@dataclass(frozen=True, slots=True)
+class ContractInForce:
+    """A data contract and the writer schemas that `apply` brought, by registry id."""
+
+    contract: DataContract
+    digest: str
+    writers: Mapping[int, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementInForce:
+    """An agreement, its state, and its view: where it goes and under which schema."""
+
+    agreement: Agreement
+    digest: str
+    status: Status
+    signed: bool
+    view_topic: str
+    view_schema_id: int
+    view_schema: Mapping[str, Any]
+
+    def with_status(self, status: Status) -> "AgreementInForce":
+        return replace(self, status=status)
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Everything in force. `number` grows by one with each `apply` that changes something."""
+
+    number: int
+    at_ms: int
+    ecosystem: str
+    charter: Charter
+    contracts: Mapping[str, ContractInForce]
+    agreements: Mapping[str, AgreementInForce]
+
+    @property
+    def signed(self) -> bool:
+        return all(held.signed for held in self.agreements.values())
+
+    def of_dataset(self, dataset: str) -> list[AgreementInForce]:
+        """Return the agreements on a dataset in the order of their ids."""
+        held = (self.agreements[key] for key in sorted(self.agreements))
+        return [one for one in held if one.agreement.dataset == dataset]
+
+    def domain(self, agreement_id: str) -> str:
+        """Return the linkage domain of an agreement: the charter's, else the agreement itself."""
+        for domain in self.charter.linkage_domains:
+            if agreement_id in domain.agreements:
+                return domain.id
+        return agreement_id
+
+
+def contract_record(contract: DataContract) -> dict[str, Any]:
+    """Return a data contract as plain JSON."""
+    record = asdict(contract)
+    record["fields"] = {path: asdict(field) for path, field in sorted(contract.fields.items())}
+    return record
+
+
+def contract_from(record: Mapping[str, Any]) -> DataContract:
+    """Return the data contract of `contract_record`."""
+    fields = {
+        path: ContractField(
+            path=one["path"],
+            classification=Classification(one["classification"]),
+            personal=PersonalData(one["personal"]),
+            subject=one["subject"],
+        )
+        for path, one in record["fields"].items()
+    }
+    return DataContract(**{**record, "fields": fields})
+
+
+def agreement_record(agreement: Agreement) -> dict[str, Any]:
+    """Return an agreement as plain JSON: what is signed, digested and put in force."""
+    return agreement.model_dump(mode="json", by_alias=True)
+
+
+def to_record(generation: Generation) -> dict[str, Any]:
+    """Return the control record of a generation as plain JSON."""
+    return {
+        "kind": "generation",
+        "generation": generation.number,
+        "at_ms": generation.at_ms,
+        "ecosystem": generation.ecosystem,
+        "charter": generation.charter.model_dump(mode="json", by_alias=True),
+        "contracts": {
+            key: {
+                "contract": contract_record(held.contract),
+                "digest": held.digest,
+                "writers": {str(schema_id): dict(schema) for schema_id, schema in held.writers.items()},
+            }
+            for key, held in generation.contracts.items()
+        },
+        "agreements": {
+            key: {
+                "agreement": agreement_record(held.agreement),
+                "digest": held.digest,
+                "status": held.status,
+                "signed": held.signed,
+                "view": {
+                    "topic": held.view_topic,
+                    "schema_id": held.view_schema_id,
+                    "schema": dict(held.view_schema),
+                },
+            }
+            for key, held in generation.agreements.items()
+        },
+    }
+
+
+def from_record(record: Mapping[str, Any]) -> Generation:
+    """Return the generation of a control record. Raises KeyError, TypeError or ValueError for a malformed one."""
+    return Generation(
+        number=record["generation"],
+        at_ms=record["at_ms"],
+        ecosystem=record["ecosystem"],
+        charter=Charter.model_validate(record["charter"]),
+        contracts={key: _contract(one) for key, one in record["contracts"].items()},
+        agreements={key: _agreement(one) for key, one in record["agreements"].items()},
+    )
+
+
+def content_digest(generation: Generation) -> str:
+    """Return the digest of what a generation says, its number and time left out: equal means nothing to apply."""
+    record = to_record(generation)
+    return digest({key: value for key, value in record.items() if key not in {"generation", "at_ms"}})
+
+
+def _contract(record: Mapping[str, Any]) -> ContractInForce:
+    writers = {int(schema_id): schema for schema_id, schema in record["writers"].items()}
+    return ContractInForce(contract_from(record["contract"]), record["digest"], writers)
+
+
+def _agreement(record: Mapping[str, Any]) -> AgreementInForce:
+    view = record["view"]
+    return AgreementInForce(
+        agreement=Agreement.model_validate(record["agreement"]),
+        digest=record["digest"],
+        status=record["status"],
+        signed=record["signed"],
+        view_topic=view["topic"],
+        view_schema_id=view["schema_id"],
+        view_schema=view["schema"],
+    )
