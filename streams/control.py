@@ -1,6 +1,6 @@
 """The control topic: what is in force, as numbered generations."""
 
-from ..schemas.errors import DocumentError
+from ..schemas.errors import DocumentError, RecordError
 from ..schemas.generation import Generation, content_digest, from_record, to_record
 from ..schemas.versioned import pack, unpack
 from .settings import Cluster
@@ -45,7 +45,7 @@ def read_generation(entry: Entry) -> Generation:
     """
     try:
         return from_record(unpack(entry.value))
-    except Exception as failure:
+    except (KeyError, TypeError, ValueError, RecordError) as failure:
         # From None: a validation message may quote the document.
         raise DocumentError(
             f"the control record cannot be read ({type(failure).__name__})",

@@ -10,6 +10,11 @@ from ..schemas.errors import UnavailableError
 from .settings import Cluster
 
 PATIENCE_S = 20.0
+_ABSENT = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 - the client's own constant
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - the client's own constant
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,38 +33,43 @@ class Tail:
     def __init__(self, cluster: Cluster, topic: str, *, start: int = OFFSET_BEGINNING) -> None:
         self.topic = topic
         self.offset = -1
+        self._next = start
         self._consumer = Consumer({**cluster.reader(), "auto.offset.reset": "earliest"})
-        self._consumer.assign([TopicPartition(topic, 0, start)])
+        self._assign()
+
+    def _assign(self) -> None:
+        self._consumer.assign([TopicPartition(self.topic, 0, self._next)])
 
     def poll(self, wait_s: float = 0.0, limit: int = 10_000) -> list[Entry]:
         """Return new records, at most `limit`, waiting up to `wait_s` for the first."""
-        return [_entry(message) for message in self._messages(wait_s, limit) if message is not None]
+        return [entry for entry in self._entries(wait_s, limit) if entry is not None]
 
     def to_end(self) -> Iterator[Entry]:
-        """Yield every record up to the topic's end as of now. Raises UnavailableError when Kafka does not answer."""
+        """Yield every further record up to the topic's end as of now.
+
+        Raises UnavailableError when Kafka does not answer in time.
+        """
+        self._assign()  # the end is reported once for each assignment
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            for message in self._messages(0.5, 10_000):
-                if message is None:
+            for entry in self._entries(0.5, 10_000):
+                if entry is None:
                     return
                 deadline = time.monotonic() + PATIENCE_S
-                yield _entry(message)
+                yield entry
         raise UnavailableError(f"{self.topic} could not be read to its end", remedy="check that Kafka is up")
 
-    def _messages(self, wait_s: float, limit: int) -> Iterator[Message | None]:
+    def _entries(self, wait_s: float, limit: int) -> Iterator[Entry | None]:
         """Yield records, and None where the end of the topic was reached."""
         for message in self._consumer.consume(limit, wait_s):
             error = message.error()
             if error is None:
-                self.offset = message.offset() or 0
-                yield message
+                entry = _entry(message)
+                self.offset, self._next = entry.offset, entry.offset + 1
+                yield entry
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's own constant
                 yield None
-            elif not error.retriable() and error.code() in {
-                KafkaError.UNKNOWN_TOPIC_OR_PART,
-                KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 - the client's own constant
-                KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - the client's own constant
-            }:
+            elif error.code() in _ABSENT:
                 raise UnavailableError("the topic does not exist", place=self.topic, remedy="run: penstock apply DIR")
 
     def close(self) -> None:
@@ -67,10 +77,4 @@ class Tail:
 
 
 def _entry(message: Message) -> Entry:
-    key, value = message.key(), message.value()
-    return Entry(
-        offset=message.offset() or 0,
-        key=key.encode() if isinstance(key, str) else key,
-        value=value.encode() if isinstance(value, str) else value,
-        appended_ms=message.timestamp()[1],
-    )
+    return Entry(message.offset() or 0, message.key(), message.value(), message.timestamp()[1])

@@ -37,7 +37,7 @@ class Transaction:
         self._patience = patience
         self.produced = 0
 
-    def produce(  # noqa: PLR0913 - a Kafka record has this many parts
+    def produce(
         self,
         topic: str,
         value: bytes | None,
@@ -88,15 +88,22 @@ class TransactionalProducer:
         was replaced; an exception of the block itself is raised again after the abort.
         """
         self._producer.begin_transaction()
-        open_transaction = Transaction(self._producer, self._again)
         try:
-            yield open_transaction
-            self._again(lambda: self._producer.commit_transaction(CALL_S))
-        except RoleExit:
-            raise
+            yield Transaction(self._producer, self._again)
         except BaseException:
             self._abort()
             raise
+        self._commit()
+
+    def _commit(self) -> None:
+        try:
+            self._again(lambda: self._producer.commit_transaction(CALL_S))
+        except TransactionAborted:
+            self._abort()
+            raise
+        except UnavailableError as failure:
+            # The outcome is unknown: only a fresh incarnation, which reads the committed offsets, may go on.
+            raise RoleExit(failure.message, place=failure.place, remedy=failure.remedy) from None
 
     def _abort(self) -> None:
         self._producer.purge()

@@ -1,0 +1,81 @@
+"""Reading a view topic as any recipient would: committed records only, in order per partition."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+
+from ..schemas.errors import ConfigurationError, UnavailableError
+from .settings import Cluster
+
+PATIENCE_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Framed:
+    """A record of a topic as it lies there: `value` in Confluent wire format."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    appended_ms: int
+
+
+class TopicReader:
+    """All partitions of a topic, from the beginning or the end, without a consumer group."""
+
+    def __init__(self, cluster: Cluster, topic: str, *, from_end: bool = False) -> None:
+        self._topic = topic
+        self._consumer = Consumer({**cluster.reader(), "auto.offset.reset": "earliest"})
+        start = OFFSET_END if from_end else OFFSET_BEGINNING
+        self._partitions = self._find(cluster)
+        self._at_end: set[int] = set()
+        self._consumer.assign([TopicPartition(topic, one, start) for one in self._partitions])
+
+    def _find(self, cluster: Cluster) -> list[int]:
+        try:
+            found = self._consumer.list_topics(self._topic, timeout=PATIENCE_S).topics[self._topic]
+        except KafkaException:
+            raise UnavailableError("Kafka does not answer", place=cluster.bootstrap, remedy="is it running?") from None
+        if found.error is not None:
+            raise ConfigurationError(
+                "there is no such topic, or it may not be read", place=self._topic, remedy="is the agreement in force?"
+            )
+        return sorted(found.partitions)
+
+    def poll(self, wait_s: float = 0.2, limit: int = 5_000) -> list[Framed]:
+        """Return new records, waiting up to `wait_s` for the first."""
+        records = []
+        for message in self._consumer.consume(limit, wait_s):
+            error = message.error()
+            if error is None:
+                self._at_end.discard(message.partition() or 0)
+                headers = tuple((name, value or b"") for name, value in message.headers() or ())
+                records.append(
+                    Framed(
+                        message.partition() or 0,
+                        message.offset() or 0,
+                        message.key(),
+                        message.value(),
+                        headers,
+                        message.timestamp()[1],
+                    )
+                )
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's own constant
+                self._at_end.add(message.partition() or 0)
+        return records
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the end of every partition was reached after the last record seen."""
+        return len(self._at_end) == len(self._partitions)
+
+    def to_end(self) -> Iterator[Framed]:
+        """Yield everything up to the end of each partition."""
+        while not self.at_end:
+            yield from self.poll(0.5)
+
+    def close(self) -> None:
+        self._consumer.close()
