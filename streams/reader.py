@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ..schemas.errors import ConfigurationError, UnavailableError
 from .settings import Cluster
@@ -52,17 +53,7 @@ class TopicReader:
             error = message.error()
             if error is None:
                 self._at_end.discard(message.partition() or 0)
-                headers = tuple((name, value or b"") for name, value in message.headers() or ())
-                records.append(
-                    Framed(
-                        message.partition() or 0,
-                        message.offset() or 0,
-                        message.key(),
-                        message.value(),
-                        headers,
-                        message.timestamp()[1],
-                    )
-                )
+                records.append(_framed(message))
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's own constant
                 self._at_end.add(message.partition() or 0)
         return records
@@ -79,3 +70,15 @@ class TopicReader:
 
     def close(self) -> None:
         self._consumer.close()
+
+
+def _framed(message: Message) -> Framed:
+    headers = cast("list[tuple[str, bytes]]", message.headers() or [])
+    return Framed(
+        message.partition() or 0,
+        message.offset() or 0,
+        message.key(),
+        message.value(),
+        tuple(headers),
+        message.timestamp()[1],
+    )

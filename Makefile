@@ -1,0 +1,47 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Each sets up what it needs from nothing.
+PYTHON  ?= python3
+EXAMPLE ?= cross-border-tax
+VENV    := .venv
+BIN     := $(VENV)/bin
+READY   := .build/ready-$(shell cat requirements.lock pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
+PYTEST  := $(BIN)/python -m pytest -c tests/pytest.ini --rootdir=tests
+
+.PHONY: help demo test check bench fresh clean
+.DEFAULT_GOAL := help
+
+help: ## what can be made
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@echo
+	@echo "make demo ONCE=1     publish the example's input, deliver it, print a summary as JSON, end"
+	@echo "make demo EXAMPLE=x  another ecosystem of examples/"
+
+demo: $(READY) ## the example ecosystem, live; Ctrl-C ends it
+	@$(BIN)/python examples/demo.py $(EXAMPLE) $(if $(ONCE),--once)
+
+test: $(READY) ## every test, on a real embedded Kafka
+	@$(PYTEST) tests $(ARGS)
+
+check: $(READY) ## lint, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: $(READY) ## throughput beside the bare pass-through, as a ratio
+	@$(BIN)/python benchmarks/walk.py
+
+fresh: ## a clone, an empty home, no Java, no caches: demo, then tests (PART=demo: only the demo)
+	@bash tests/fresh.sh $(PART)
+
+clean: ## remove what was built here; jars cached in the home stay
+	rm -rf $(VENV) .build .mypy_cache .ruff_cache .pytest_cache
+
+$(READY):
+	@test -L src/penstock/schemas || { echo "penstock: this clone has no symbolic links (git config core.symlinks true, then clone again)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "penstock: Python 3.11 or newer is needed; say make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "penstock: this Python has no ensurepip: install the package python3-venv (apt-get install python3-venv)" >&2; exit 1; }
+	@echo "setting up $(VENV) (once)" >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@mkdir -p .build && rm -f .build/ready-* && touch $@
