@@ -85,6 +85,9 @@ class _Builder:
             return self._union(schema, space)
         if not isinstance(schema, dict) or "type" not in schema:
             raise _bad("a type is a name, a list of types, or an object with `type`")
+        return self._object(schema, space)
+
+    def _object(self, schema: dict[str, Any], space: str) -> Any:
         kind = schema["type"]
         if not isinstance(kind, str):
             return self.node(kind, space)
