@@ -1,0 +1,1 @@
+"""The embedded broker: real Apache Kafka, one KRaft node on loopback, one replica."""

@@ -1,0 +1,85 @@
+"""What Kafka is told: `server.properties` for a combined node on loopback, sized for a small machine."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+NODE_ID = 1
+
+_FIXED = {
+    "process.roles": "broker,controller",
+    "node.id": NODE_ID,
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "PLAINTEXT",
+    # One replica: there is nobody to copy to.
+    "default.replication.factor": 1,
+    "min.insync.replicas": 1,
+    "offsets.topic.num.partitions": 1,
+    "offsets.topic.replication.factor": 1,
+    "transaction.state.log.num.partitions": 1,
+    "transaction.state.log.replication.factor": 1,
+    "transaction.state.log.min.isr": 1,
+    "share.coordinator.state.topic.num.partitions": 1,
+    "share.coordinator.state.topic.replication.factor": 1,
+    "share.coordinator.state.topic.min.isr": 1,
+    # Topics come from the documents, never from a typing error.
+    "auto.create.topics.enable": "false",
+    # Groups: no waiting for members that will not come; short sessions allowed to those who ask for them.
+    "group.initial.rebalance.delay.ms": 0,
+    "group.min.session.timeout.ms": 1000,
+    "group.consumer.min.session.timeout.ms": 1000,
+    "group.consumer.min.heartbeat.interval.ms": 250,
+    # A lane's position outlives any holiday of the machine: the default forgets it after seven days.
+    "offsets.retention.minutes": 10 * 366 * 24 * 60,
+    # A worker that died holds readers back until its transaction is timed out: look every second, not every ten.
+    "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
+    # Compaction with 16 MB instead of 128 MB, and soon.
+    "log.cleaner.threads": 1,
+    "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
+    "log.cleaner.backoff.ms": 5000,
+    "log.retention.check.interval.ms": 30_000,
+    "log.segment.bytes": 128 * 1024 * 1024,
+    "log.index.size.max.bytes": 1024 * 1024,
+    "num.network.threads": 2,
+    "num.io.threads": 4,
+    "num.recovery.threads.per.data.dir": 2,
+    "background.threads": 2,
+}
+
+
+def properties(data: Path, port: int, controller_port: int, extra: Mapping[str, str]) -> dict[str, str]:
+    """Everything in `server.properties`; `extra` wins (SASL, an authorizer, a test's short interval)."""
+    placed = {
+        "log.dirs": data,
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "controller.quorum.voters": f"{NODE_ID}@127.0.0.1:{controller_port}",
+    }
+    return {key: str(value) for key, value in {**_FIXED, **placed, **extra}.items()}
+
+
+def render(pairs: Mapping[str, str]) -> str:
+    """A Java properties file; backslashes, and spaces at a value's start, would be eaten unescaped."""
+    return "".join(f"{key}={_escape(value)}\n" for key, value in sorted(pairs.items()))
+
+
+def _escape(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("\n", "\\n")
+    return "\\" + escaped if escaped.startswith(" ") else escaped
+
+
+def logging_properties(folder: Path) -> str:
+    """java.util.logging: `broker.0.log` is the newest of three files of 10 MB; one line a record."""
+    pattern = str(folder).replace("%", "%%") + "/broker.%g.log"
+    return render(
+        {
+            "handlers": "java.util.logging.FileHandler",
+            ".level": "INFO",
+            "java.util.logging.FileHandler.pattern": pattern,
+            "java.util.logging.FileHandler.limit": str(10 * 1024 * 1024),
+            "java.util.logging.FileHandler.count": "3",
+            "java.util.logging.FileHandler.append": "true",
+            "java.util.logging.FileHandler.formatter": "java.util.logging.SimpleFormatter",
+            "java.util.logging.SimpleFormatter.format": "%1$tF %1$tT.%1$tL %4$s %3$s %5$s%6$s%n",
+        }
+    )
