@@ -1,0 +1,1 @@
+"""The stated subset of CEL (Common Expression Language), compiled to closures; `docs/agreements.md` lists it."""
