@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from threading import Event
 from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -35,15 +34,21 @@ class Inbound:
     appended_ms: int
 
 
-class Produce(Protocol):
-    """Hands the prepared records of one batch to an open transaction."""
+class Work(Protocol):
+    """What is to be done about one batch."""
 
-    def __call__(self, transaction: Transaction) -> None: ...
+    def produce(self, transaction: Transaction) -> None:
+        """Hand the prepared records to an open transaction."""
+        ...
+
+    def committed(self, seconds: float) -> None:
+        """Be told that the transaction, which took `seconds`, is committed."""
+        ...
 
 
-Prepare = Callable[[list[Inbound]], Produce]
-"""Turns a batch into what is to be produced. Everything durable outside Kafka happens here, before the transaction
-begins: if the transaction is aborted, `Prepare` is asked again with the same records."""
+Prepare = Callable[[list[Inbound]], Work]
+"""Turns a batch into work. Everything durable outside Kafka happens here, before the transaction begins: if the
+transaction is aborted, `Prepare` is asked again with the same records."""
 
 
 class Runner:
@@ -63,12 +68,6 @@ class Runner:
         self._consumer.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
         )
-
-    def run(self, stop: Event, between: Callable[[], None]) -> None:
-        """Step until `stop` is set, calling `between` after each step (reload, metrics)."""
-        while not stop.is_set():
-            self.step()
-            between()
 
     def step(self, wait_s: float = BATCH_WAIT_S) -> int:
         """Do one batch and return the number of records in it. Raises RoleExit when this process must be replaced."""
@@ -93,10 +92,12 @@ class Runner:
         return len(batch)
 
     def _commit(self, batch: list[Inbound], metadata: Any) -> None:
-        produce = self._prepare(batch)
+        work = self._prepare(batch)
+        started = time.monotonic()
         with self._producer.transaction() as transaction:
-            produce(transaction)
+            work.produce(transaction)
             transaction.send_offsets(self._positions(batch), metadata)
+        work.committed(time.monotonic() - started)
 
     def _positions(self, batch: Iterable[Inbound]) -> list[TopicPartition]:
         """Return the offsets after the batch: counted from what was processed, never asked of the consumer."""

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-MAX_RECORD_BYTES = 1_000_000
-"""Largest key plus value that any of our topics takes; the client refuses a larger one before it is sent."""
+from ..schemas.limits import MAX_RECORD_BYTES
 
 
 @dataclass(frozen=True, slots=True)

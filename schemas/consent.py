@@ -1,0 +1,48 @@
+"""The consent record: a data subject's yes or no to one agreement.
+
+Key: agreement id, `/`, the subject's keyed reference in hex: the topic is compacted, the last word stands.
+Value: the frame of `versioned`. The subject's identifier is never in it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import RecordError
+from .reasons import Refusal
+from .versioned import pack, unpack
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRecord:
+    """`given` is False once consent is withdrawn. `subject` is the keyed reference (16 bytes)."""
+
+    agreement: str
+    subject: bytes
+    given: bool
+    at_ms: int
+
+    def key(self) -> bytes:
+        return f"{self.agreement}/{self.subject.hex()}".encode()
+
+    def to_value(self) -> bytes:
+        return pack(
+            {
+                "kind": "consent",
+                "agreement": self.agreement,
+                "subject": self.subject.hex(),
+                "given": self.given,
+                "at_ms": self.at_ms,
+            }
+        )
+
+
+def consent_from(value: bytes | None) -> ConsentRecord:
+    """Return the consent of a record's value. Raises RecordError for anything else."""
+    record: Any = unpack(value)
+    try:
+        given = record["given"]
+        if not isinstance(given, bool):
+            raise TypeError
+        return ConsentRecord(record["agreement"], bytes.fromhex(record["subject"]), given, int(record["at_ms"]))
+    except (KeyError, TypeError, ValueError):
+        raise RecordError(Refusal.FRAMING, "not a consent record") from None
