@@ -1,0 +1,216 @@
+"""What the recipient must see: exact values where they follow from the documents, conditions where keys or chance play.
+
+`expected` gives a tree shaped like the view record; its leaves are values or one of the classes below.
+`disagreements` compares a view record, as decoded, with such a tree.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from math import floor
+from typing import Any
+
+from .documents import Contract, resolved
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Encrypted:
+    """Bytes that open to `original`, a value of `schema` at the concrete `path`."""
+
+    original: Any
+    path: str
+    schema: Any
+
+
+@dataclass(frozen=True)
+class Pseudonym:
+    """Text that is not the subject, the same for the same subject everywhere in the linkage domain."""
+
+    subject: str
+
+
+@dataclass(frozen=True)
+class Rekeyed:
+    """Text that is not the event id, the same for the same id everywhere in the linkage domain."""
+
+    event_id: str
+
+
+@dataclass(frozen=True)
+class Noised:
+    """A number of the same type, a multiple of `step` away from the clamped value."""
+
+    clamped: Fraction
+    step: Fraction
+    whole: bool
+
+
+@dataclass(frozen=True)
+class Exactly:
+    """A double that must be this fraction, as near as doubles come."""
+
+    value: Fraction
+
+
+def expected(contract: Contract, agreement: Any, event: Mapping[str, Any]) -> Any:
+    walk = _Walk(contract, agreement, event)
+    return walk.record(event, contract.schema, "", "")
+
+
+class _Walk:
+    def __init__(self, contract: Contract, agreement: Any, event: Any) -> None:
+        self.contract = contract
+        self.fields = agreement["fields"]
+        self.event = event
+
+    def record(self, value: Any, schema: Any, path: str, place: str) -> dict[str, Any]:
+        found = {}
+        for field in schema["fields"]:
+            name = field["name"]
+            below, where = (f"{path}.{name}", f"{place}.{name}") if path else (name, name)
+            if self.remains(field["type"], field["space"], below):
+                found[name] = self.value(value[name], field["type"], field["space"], below, where)
+        return found
+
+    def remains(self, schema: Any, space: str, path: str) -> bool:
+        """Say whether anything at or below `path` is not omitted."""
+        if path in self.fields:
+            return self.fields[path]["do"] != "omit"
+        kind = self.one(schema, space)
+        if isinstance(kind, list):
+            return False
+        if kind["type"] == "record":
+            return any(self.remains(field["type"], field["space"], f"{path}.{field['name']}") for field in kind["fields"])
+        if kind["type"] == "array":
+            return self.remains(kind["items"], kind["space"], f"{path}[]")
+        if kind["type"] == "map":
+            return self.remains(kind["values"], kind["space"], f"{path}{{}}")
+        return False
+
+    def one(self, schema: Any, space: str) -> Any:
+        """Return the type without null; a union of several branches stays one."""
+        kind = resolved(schema, space, self.contract.types)
+        if not isinstance(kind, list):
+            return kind
+        rest = [branch for branch in kind if resolved(branch, space, self.contract.types) != {"type": "null"}]
+        return resolved(rest[0], space, self.contract.types) if len(rest) == 1 else rest
+
+    def value(self, value: Any, schema: Any, space: str, path: str, place: str) -> Any:
+        if path in self.fields:
+            return self.protected(value, schema, space, path, place)
+        if value is None:
+            return None
+        kind = self.one(schema, space)
+        if kind["type"] == "record":
+            return self.record(value, kind, path, place)
+        if kind["type"] == "array":
+            return [
+                self.value(item, kind["items"], kind["space"], f"{path}[]", f"{place}[{index}]")
+                for index, item in enumerate(value)
+            ]
+        return {
+            key: self.value(item, kind["values"], kind["space"], f"{path}{{}}", f"{place}{{{key}}}")
+            for key, item in value.items()
+        }
+
+    def protected(self, value: Any, schema: Any, space: str, path: str, place: str) -> Any:
+        safeguard = self.fields[path]
+        if safeguard["do"] == "encrypt":
+            return Encrypted(value, place, schema)
+        if value is None or safeguard["do"] == "pass":
+            return value
+        if safeguard["do"] == "mask":
+            return masked(value, safeguard)
+        if safeguard["do"] == "generalise":
+            return generalised(value, self.one(schema, space), safeguard)
+        if safeguard["do"] == "pseudonymise":
+            return Rekeyed(str(value)) if path == self.contract.event_id else Pseudonym(str(value))
+        if safeguard["do"] == "noise":
+            return noised(value, safeguard)
+        raise AssertionError(safeguard)
+
+
+def masked(text: str, safeguard: Any) -> str:
+    keep = int(safeguard.get("keep", "0"))
+    hidden = "" if safeguard["how"] == "truncate" else "*" * max(len(text) - keep, 0)
+    if safeguard.get("side", "start") == "start":
+        return text[:keep] + hidden
+    return hidden + (text[-keep:] if keep else "")
+
+
+UNITS = {
+    "date": timedelta(days=1),
+    "timestamp-millis": timedelta(milliseconds=1),
+    "local-timestamp-millis": timedelta(milliseconds=1),
+    "timestamp-micros": timedelta(microseconds=1),
+    "local-timestamp-micros": timedelta(microseconds=1),
+}
+
+
+def generalised(value: Any, kind: Any, safeguard: Any) -> Any:
+    to = safeguard["to"]
+    if to in {"year", "month"}:
+        unit = UNITS[kind["logicalType"]]
+        moment = EPOCH + value * unit
+        first = datetime(moment.year, moment.month if to == "month" else 1, 1, tzinfo=UTC)
+        return (first - EPOCH) // unit
+    size = Fraction(safeguard["size"])
+    cell = floor(Fraction(value) / size) * size
+    if to == "grid":
+        cell += size / 2
+    return int(cell) if isinstance(value, int) else Exactly(cell)
+
+
+def noised(value: Any, safeguard: Any) -> Noised:
+    low, high = (Fraction(bound) for bound in safeguard["clamp"])
+    step = Fraction(safeguard.get("step", "1"))
+    return Noised(min(max(Fraction(value), low), high), step, isinstance(value, int))
+
+
+# --- comparing --------------------------------------------------------------------------------------------------------
+
+
+def disagreements(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
+    """Yield a sentence for each place where a view record is not as wanted. Encrypted bytes are looked into elsewhere."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        if wanted.keys() != found.keys():
+            yield f"{path or 'the record'}: has {sorted(found)}, wants {sorted(wanted)}"
+            return
+        for name in wanted:
+            yield from disagreements(wanted[name], found[name], f"{path}.{name}" if path else name)
+    elif isinstance(wanted, list) and isinstance(found, list):
+        if len(wanted) != len(found):
+            yield f"{path}: has {len(found)} items, wants {len(wanted)}"
+            return
+        for index, (one, other) in enumerate(zip(wanted, found, strict=True)):
+            yield from disagreements(one, other, f"{path}[{index}]")
+    elif not fits(wanted, found):
+        yield f"{path}: is {found!r}, wants {wanted!r}"
+
+
+def fits(wanted: Any, found: Any) -> bool:
+    if isinstance(wanted, Encrypted):
+        return isinstance(found, bytes)
+    if isinstance(wanted, Pseudonym):
+        return isinstance(found, str) and found not in {"", wanted.subject}
+    if isinstance(wanted, Rekeyed):
+        return isinstance(found, str) and found not in {"", wanted.event_id}
+    if isinstance(wanted, Noised):
+        return fits_noise(wanted, found)
+    if isinstance(wanted, Exactly):
+        return isinstance(found, float) and found == float(wanted.value)
+    if type(wanted) is not type(found):
+        return False
+    return bool(wanted == found) or (wanted != wanted and found != found)  # noqa: PLR0124 - NaN is NaN here
+
+
+def fits_noise(wanted: Noised, found: Any) -> bool:
+    if wanted.whole:
+        return isinstance(found, int) and not isinstance(found, bool)
+    if not isinstance(found, float):
+        return False
+    steps = round(Fraction(found) / wanted.step)
+    return found == float(steps * wanted.step)
