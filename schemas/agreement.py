@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from .model import CountryCode, Iri, Model, Slug, Text
-from .safeguard import Safeguard
+from .model import CountryCode, Iri, Model, Number, Slug, Text
+from .safeguard import Positive, Safeguard
 
 
 class LegalBasis(Model):
@@ -47,13 +47,13 @@ class ServiceLevel(Model):
     """What the provider promises about the flow. Measured in a later release; recorded and signed today."""
 
     freshness_seconds: Annotated[int, Field(gt=0)] | None = None
-    availability_percent: Annotated[float, Field(gt=0, le=100)] | None = None
+    availability_percent: Annotated[Number, Field(gt=0, le=100)] | None = None
 
 
 class PrivacyBudget(Model):
     """Loss allowed. Enforced in a later release; recorded and signed today."""
 
-    epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    epsilon: Positive
     period: Literal["day", "week", "month", "year"]
     unit: Text
 
@@ -70,7 +70,7 @@ class Agreement(Model):
     major: Annotated[int, Field(ge=1)] = 1
     purpose: Iri
     legal_basis: LegalBases
-    places: tuple[CountryCode, ...]
+    places: Annotated[tuple[CountryCode, ...], Field(min_length=1)]
     processing: Processing
     valid: Validity
     consent: Literal["required", "not-required"]

@@ -1,8 +1,33 @@
 """The charter: who takes part, and which purposes, legal bases, places and retention the members permit."""
 
-from typing import Literal
+import base64
+import binascii
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
 
 from .model import CountryCode, Duration, Iri, Model, Slug, Text
+
+KEY_PREFIX = "ed25519:"
+
+
+def public_key_bytes(text: str) -> bytes:
+    """Return the 32 raw bytes of a member's public key. Raises ValueError when `text` is none."""
+    try:
+        raw = base64.b64decode(text.removeprefix(KEY_PREFIX), validate=True)
+    except binascii.Error:
+        raw = b""
+    if not text.startswith(KEY_PREFIX) or len(raw) != 32:
+        raise ValueError("must be 'ed25519:' and the base64 of 32 bytes, as `penstock agreements keygen` prints it")
+    return raw
+
+
+def _is_public_key(text: str) -> str:
+    public_key_bytes(text)
+    return text
+
+
+PublicKey = Annotated[str, AfterValidator(_is_public_key)]
 
 
 class Member(Model):
@@ -15,7 +40,7 @@ class Member(Model):
     name: Text
     country: CountryCode
     roles: tuple[Literal["provider", "recipient", "operator"], ...]
-    public_key: str | None = None
+    public_key: PublicKey | None = None
 
 
 class Term(Model):
@@ -53,3 +78,7 @@ class Charter(Model):
     retention_classes: tuple[RetentionClass, ...]
     linkage_domains: tuple[LinkageDomain, ...] = ()
     amendments: tuple[Text, ...] = ()
+
+    def member(self, member_id: str) -> Member | None:
+        """Return the member of that id, None when there is none."""
+        return next((member for member in self.members if member.id == member_id), None)

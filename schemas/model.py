@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 """Ids of members, datasets and agreements: they become part of topic, group and transactional ids."""
@@ -34,6 +34,28 @@ def duration_ms(text: str) -> int:
 
 
 Duration = Annotated[str, AfterValidator(_is_duration)]
+
+
+def _plain_number(number: float) -> float:
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+Number = Annotated[
+    float,
+    Field(allow_inf_nan=False),
+    PlainSerializer(_plain_number, return_type=float | int, when_used="json"),
+]
+"""A finite number whose JSON has no needless fraction: `1`, not `1.0`, as RFC 8785 and other languages write it."""
+
+
+def _is_inside(path: str) -> str:
+    if path.startswith("/") or "\\" in path or ".." in path.split("/"):
+        raise ValueError("must be a path inside the ecosystem's directory")
+    return path
+
+
+InsidePath = Annotated[str, StringConstraints(min_length=1), AfterValidator(_is_inside)]
+"""A relative path, with `/`, that stays inside the ecosystem's directory."""
 
 
 class Model(BaseModel):

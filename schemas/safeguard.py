@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .model import Model, Text
+from .model import Model, Number, Text
+
+Positive = Annotated[Number, Field(gt=0)]
 
 
 class Pass(Model):
@@ -42,7 +44,7 @@ class Generalise(Model):
 
     do: Literal["generalise"]
     to: Literal["year", "month", "bucket", "grid"]
-    size: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    size: Positive | None = None
 
 
 class Pseudonymise(Model):
@@ -67,10 +69,10 @@ class Noise(Model):
     """
 
     do: Literal["noise"]
-    epsilon: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    sensitivity: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    clamp: tuple[float, float]
-    step: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    epsilon: Positive
+    sensitivity: Positive
+    clamp: tuple[Number, Number]
+    step: Positive | None = None
 
 
 Safeguard = Annotated[Pass | Omit | Mask | Generalise | Pseudonymise | Encrypt | Noise, Field(discriminator="do")]

@@ -1,0 +1,1 @@
+"""The documents of an ecosystem on disk: loading, checking, scenarios, signing, planning."""
