@@ -1,6 +1,6 @@
 """Ports: what the pure core asks of the world. Protocols of at most five methods; `ops.wiring` supplies them."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -69,7 +69,8 @@ class SourceRecord:
     """One record as a source found it: a plain mapping, or the refusal that explains why there is none.
 
     `position` is opaque to everyone but the source; it is committed in the transaction that publishes the record.
-    `place` says where it came from, for people, without any value.
+    `place` says where it came from, for people, without any value. `finishes` names a whole input (a file's hash) that
+    is done with this record: the same transaction marks it finished, for ever.
     """
 
     position: Mapping[str, Any]
@@ -78,12 +79,23 @@ class SourceRecord:
     refusal: str | None = None
     detail: str = ""
     raw: bytes | None = None
+    finishes: str | None = None
 
 
 class Source(Protocol):
-    """A source of records for one dataset. `open` gets the last committed position (None: from the start)."""
+    """A source of records for one dataset."""
 
-    def open(self, position: Mapping[str, Any] | None) -> None: ...
+    @property
+    def text(self) -> bool:
+        """Say whether the leaves of the batch in hand are text, still to be read as their fields' types (CSV)."""
+        ...
+
+    def open(self, position: Mapping[str, Any] | None, finished: Callable[[str], bool]) -> None:
+        """Stand at the last committed position (None: the start). `finished` knows every committed `finishes`.
+
+        Called again after an aborted attempt: what `batches` gave since the last commit is then given again.
+        """
+        ...
 
     def batches(self, limit: int) -> Iterator[list[SourceRecord]]:
         """Yield lists of at most `limit` records; an empty list means nothing to read now; ends when `stop`ped."""

@@ -1,0 +1,63 @@
+"""Newline-delimited JSON: one object a line, UTF-8."""
+
+import json
+import math
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, BinaryIO
+
+from ..schemas.reasons import Refusal
+from .rows import Line, Row, lines, skip_bom, too_large
+
+
+def ndjson_rows(stream: BinaryIO, skip: int, limit: int) -> Iterator[Row]:
+    """Yield the rows after the first `skip`; blank lines are no rows."""
+    skip_bom(stream)
+    filled = (line for line in lines(stream, limit) if line.raw is None or line.raw.strip())
+    for line in islice(filled, skip, None):
+        yield _row(line)
+
+
+def _row(line: Line) -> Row:
+    if line.raw is None:
+        return too_large(line.size, line.sha256)
+    raw = line.raw.rstrip(b"\r\n")
+    try:
+        value = _decode(raw)
+    except UnicodeError:
+        return Row(line.size, refusal=Refusal.ENCODING, detail="not valid UTF-8", raw=raw)
+    except json.JSONDecodeError as error:
+        detail = f"not one JSON value (column {error.colno})"
+        return Row(line.size, refusal=Refusal.ENCODING, detail=detail, raw=raw)
+    except (ValueError, RecursionError):
+        detail = "not usable JSON: a repeated key, a number out of range, or too deep"
+        return Row(line.size, refusal=Refusal.ENCODING, detail=detail, raw=raw)
+    if not isinstance(value, dict):
+        return Row(line.size, refusal=Refusal.ENCODING, detail="not a JSON object", raw=raw)
+    return Row(line.size, value=value)
+
+
+def _decode(raw: bytes) -> Any:
+    value = json.loads(raw.decode(), object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant)
+    if b"\\ud" in raw or b"\\uD" in raw:
+        # An escaped half of a surrogate pair is text that no UTF-8 can hold; it would fail far from here.
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("repeated key")
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("number out of range")
+    return number
+
+
+def _refuse_constant(_: str) -> None:
+    raise ValueError("no JSON number")
