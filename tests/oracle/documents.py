@@ -16,7 +16,9 @@ class Documents:
 
     def __init__(self, directory: Path) -> None:
         self.charter = read(directory / "charter.yaml")
-        self.agreements = {made["id"]: made for made in map(read, sorted((directory / "agreements").glob("*.yaml")))}
+        texts = sorted((directory / "agreements").glob("*.yaml"))
+        agreements = [read(path) for path in texts if not path.name.endswith(".signatures.yaml")]
+        self.agreements = {made["id"]: made for made in agreements}
         self.contracts = {
             made.dataset: made for made in map(Contract, sorted((directory / "contracts").glob("*.odcs.yaml")))
         }

@@ -21,7 +21,7 @@ class Withheld(NamedTuple):
     reason: str
 
 
-def decide(  # noqa: PLR0913 - everything that a decision follows from
+def decide(  # noqa: PLR0917 - everything that a decision follows from
     documents_dir: Path | Documents,
     agreement_id: str,
     event: Mapping[str, Any],
@@ -51,7 +51,7 @@ def documents_in(directory: Path) -> Documents:
     return _read[directory]
 
 
-def why_not(  # noqa: PLR0911, PLR0913, C901 - one line a reason, in the order in which they count
+def why_not(  # noqa: C901, PLR0911, PLR0917 - one line a reason, in the order in which they count
     charter: Any,
     agreement: Any,
     contract: Contract,

@@ -83,7 +83,9 @@ class _Walk:
         if isinstance(kind, list):
             return False
         if kind["type"] == "record":
-            return any(self.remains(field["type"], field["space"], f"{path}.{field['name']}") for field in kind["fields"])
+            return any(
+                self.remains(field["type"], field["space"], f"{path}.{field['name']}") for field in kind["fields"]
+            )
         if kind["type"] == "array":
             return self.remains(kind["items"], kind["space"], f"{path}[]")
         if kind["type"] == "map":
@@ -174,7 +176,7 @@ def noised(value: Any, safeguard: Any) -> Noised:
 
 
 def disagreements(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
-    """Yield a sentence for each place where a view record is not as wanted. Encrypted bytes are looked into elsewhere."""
+    """Yield a sentence for each place where a view record is not as wanted; encrypted bytes are opened elsewhere."""
     if isinstance(wanted, dict) and isinstance(found, dict):
         if wanted.keys() != found.keys():
             yield f"{path or 'the record'}: has {sorted(found)}, wants {sorted(wanted)}"
@@ -191,7 +193,7 @@ def disagreements(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
         yield f"{path}: is {found!r}, wants {wanted!r}"
 
 
-def fits(wanted: Any, found: Any) -> bool:
+def fits(wanted: Any, found: Any) -> bool:  # noqa: PLR0911 - one line a condition
     if isinstance(wanted, Encrypted):
         return isinstance(found, bytes)
     if isinstance(wanted, Pseudonym):
