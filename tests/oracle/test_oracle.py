@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from oracle import cel, view
 
 HERE = Path(__file__).parent
