@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import islice
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -44,10 +45,21 @@ class Reading:
         return Position(self.name, self.sha256, self.row, done, self._failed)
 
     def batches(self, rows: Rows, options: FileOptions, limit: int) -> Iterator[list[SourceRecord]]:
-        """Yield batches of at most `limit` records; reads one row ahead, to know the last one."""
+        """Yield batches of at most `limit` records; reads one row ahead, to know the last one.
+
+        Rows before the position come first, in batches of their own, marked `again`: only who knows the contract can
+        compare their ids.
+        """
+        again = self.row
+        ahead = rows(self._stream, 0, options)
+        while again and (known := [self._again(row) for row in islice(ahead, min(again, limit))]):
+            again -= len(known)
+            yield known
+        yield from self._new(ahead, limit, options.batch_bytes)
+
+    def _new(self, ahead: Iterator[Row], limit: int, batch_bytes: int) -> Iterator[list[SourceRecord]]:
         batch: list[SourceRecord] = []
         size = 0
-        ahead = rows(self._stream, self.row, options)
         row = next(ahead, None)
         while row is not None:
             following = next(ahead, None)
@@ -55,10 +67,13 @@ class Reading:
                 self._end()
             size += row.size
             batch.append(self._record(row))
-            if following is None or len(batch) >= limit or size >= options.batch_bytes:
+            if following is None or len(batch) >= limit or size >= batch_bytes:
                 yield batch
                 batch, size = [], 0
             row = following
+
+    def _again(self, row: Row) -> SourceRecord:
+        return SourceRecord(self.position(done=False).as_mapping(), f"{self.name}:again", row.value, again=True)
 
     def _end(self) -> None:
         self.changed = changed(os.fstat(self._stream.fileno()), self.seen)

@@ -70,7 +70,8 @@ class SourceRecord:
 
     `position` is opaque to everyone but the source; it is committed in the transaction that publishes the record.
     `place` says where it came from, for people, without any value. `finishes` names a whole input (a file's hash) that
-    is done with this record: the same transaction marks it finished, for ever.
+    is done with this record: the same transaction marks it finished, for ever. `again`: published before a restart,
+    told only so that a repeated event id is known; a batch holds such records only, or none.
     """
 
     position: Mapping[str, Any]
@@ -80,6 +81,7 @@ class SourceRecord:
     detail: str = ""
     raw: bytes | None = None
     finishes: str | None = None
+    again: bool = False
 
 
 class Source(Protocol):

@@ -53,9 +53,12 @@ def drain(source: Source, log: Log, limit: int = 100, *, commits: int = -1, tell
     for batch in source.batches(limit):
         if not batch:
             return True
+        assert len(batch) <= limit
+        if any(record.again for record in batch):
+            assert all(record.again for record in batch)
+            continue
         if commits == 0:
             return False
-        assert len(batch) <= limit
         log.commit(batch)
         commits -= 1
         if commits == 0 and not tell:
