@@ -179,6 +179,11 @@ def _check_size(schema: dict[str, Any], full: str) -> None:
         raise _bad(f"fixed `{full}` without a size above 0")
 
 
+def inner_key(node: Mapping[str, Any]) -> str | None:
+    """Return the key under which an array or a map holds its inner type, None for a primitive."""
+    return _INNER.get(node["type"])
+
+
 def branch_label(node: Any) -> str:
     """Return what tells a union's branch from the others: a named type's full name, else the type."""
     if isinstance(node, str):
@@ -196,7 +201,7 @@ class _Emitter:
             return [self.node(branch, space) for branch in node]
         if isinstance(node, str):
             return self._name(node, space)
-        inner = _INNER.get(node["type"])
+        inner = inner_key(node)
         return {**node, inner: self.node(node[inner], space)} if inner else dict(node)
 
     def _name(self, name: str, space: str) -> Any:
