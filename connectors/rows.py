@@ -56,30 +56,29 @@ def lines(stream: BinaryIO, limit: int, unclosed: Unclosed = whole_lines) -> Ite
 
     `unclosed` is fed every piece in order and says whether its end lies inside a record that goes on (a quoted field).
     """
-    parts: list[bytes] = []
-    size, digest, inside = 0, None, False
+    held, size, digest, inside = bytearray(), 0, None, False
     while piece := stream.readline(PIECE_BYTES):
         inside = unclosed(piece)
+        ends = piece.endswith(b"\n") and not inside
+        if ends and not size and len(piece) <= limit:
+            yield Line(piece, len(piece))  # nearly every line: in one piece, and nothing copied
+            continue
         size += len(piece)
         if digest is not None:
             digest.update(piece)
         else:
-            parts.append(piece)
+            held += piece
             if size > limit:
-                digest = hashlib.sha256(b"".join(parts))
-                parts.clear()
-        if piece.endswith(b"\n") and not inside:
-            yield _line(parts, size, digest)
-            parts.clear()
-            size, digest = 0, None
+                digest, held = hashlib.sha256(held), bytearray()
+        if ends:
+            yield _line(held, size, digest)
+            held, size, digest = bytearray(), 0, None
     if size:
-        yield _line(parts, size, digest)._replace(open=inside)
+        yield _line(held, size, digest)._replace(open=inside)
 
 
-def _line(parts: list[bytes], size: int, digest: Any) -> Line:
-    if digest is not None:
-        return Line(None, size, digest.hexdigest())
-    return Line(parts[0] if len(parts) == 1 else b"".join(parts), size)
+def _line(held: bytearray, size: int, digest: Any) -> Line:
+    return Line(None, size, digest.hexdigest()) if digest is not None else Line(bytes(held), size)
 
 
 def too_large(size: int, sha256: str) -> Row:
