@@ -19,9 +19,9 @@ from .contract_roles import Roles, role_problems
 from .contract_schema import schema_problems
 from .errors import DocumentError
 from .model import Slug
-from .odcs_fields import contract_fields
-from .odcs_properties import Customs, customs
-from .problem import Finding, Problem
+from .odcs_fields import Fields, contract_fields
+from .odcs_properties import PREFIX, Customs, customs
+from .problem import Finding, Key, Problem
 from .validation import unknown_keys, validated
 from .yaml_lines import Document, Source
 
@@ -55,10 +55,15 @@ _SLUG: TypeAdapter[str] = TypeAdapter(Slug)
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a contract's files gave: the contract (None when they are unfit), what is wrong, what to look at."""
+    """What a contract's files gave: the contract (None when they are unfit), what is wrong, what to look at.
+
+    `source` also knows the lines of what ODCS writes in a roundabout way: `("fields", path)` for each leaf, and
+    `("penstock.retention",)` and so on for our custom properties.
+    """
 
     contract: DataContract | None
     problems: tuple[Problem, ...]
+    source: Source
     notices: tuple[Finding, ...] = ()
 
 
@@ -67,19 +72,25 @@ def read_contract(document: Document, read_file: ReadFile) -> Reading:
     found, problems = validated(OpenDataContractStandard, document)
     problems += unknown_keys(OpenDataContractStandard, document.value, document.source)
     if found is None or not isinstance(document.value, dict):
-        return Reading(None, tuple(problems))
+        return Reading(None, tuple(problems), document.source)
     raw, source = document.value, document.source
     said = customs(raw, (), source, _NAMES)
     problems += [*said.problems, *_heading(raw, source), *_needed(said, source)]
     schema, resolved = _avro(said, source, read_file, problems)
     if schema is None or resolved is None:
-        return Reading(None, tuple(problems))
+        return Reading(None, tuple(problems), source)
     fields = contract_fields(raw, source, resolved, said.text("dataSubject"))
     problems += fields.problems
     problems += role_problems(_roles(said), resolved, source, said.place)
     if problems:
-        return Reading(None, tuple(problems))
-    return Reading(_contract(raw, said, fields.fields, schema), (), fields.notices)
+        return Reading(None, tuple(problems), source)
+    return Reading(_contract(raw, said, fields.fields, schema), (), _with_lines(source, said, fields), fields.notices)
+
+
+def _with_lines(source: Source, said: Customs, fields: Fields) -> Source:
+    of_fields: dict[Key, int] = {("fields", path): source.line(key) for path, key in fields.places.items()}
+    of_customs: dict[Key, int] = {(PREFIX + name,): source.line(said.place(name)) for name in _NAMES}
+    return Source(source.file, {**source.lines, **of_fields, **of_customs})
 
 
 def _contract(

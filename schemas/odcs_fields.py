@@ -20,11 +20,12 @@ E = TypeVar("E", Classification, PersonalData)
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Every leaf's field by path, what is wrong, and what was left open and therefore closed."""
+    """Every leaf's field by path, what is wrong, what was left open and therefore closed, and where fields stand."""
 
     fields: Mapping[str, ContractField]
     problems: tuple[Problem, ...]
     notices: tuple[Finding, ...]
+    places: Mapping[str, Key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,14 @@ def contract_fields(raw: Mapping[str, Any], source: Source, resolved: Tree, data
         reader.properties(item.get("properties"), ("schema", position), "")
     fields: dict[str, ContractField] = {}
     notices: list[Finding] = []
+    places: dict[str, Key] = {}
     for leaf in tree_leaves(resolved, resolved.root, "", ()):
         said = _of_leaf(reader.said, leaf.path)
         fields[leaf.path] = _field(leaf.path, said, data_subject)
+        places[leaf.path] = said.key if said else ("schema",)
         notices += _left_open(leaf.path, said, data_subject, source)
-    return Fields(fields, (*reader.problems, *_subject_problems(reader.said, fields, source)), tuple(notices))
+    problems = (*reader.problems, *_subject_problems(reader.said, fields, source))
+    return Fields(fields, problems, tuple(notices), places)
 
 
 def _of_leaf(said: Mapping[str, _Said], path: str) -> _Said | None:
@@ -70,7 +74,7 @@ def _field(path: str, said: _Said | None, data_subject: str | None) -> ContractF
 
 def _left_open(path: str, said: _Said | None, data_subject: str | None, source: Source) -> Iterator[Finding]:
     if said is None or said.classification is None:
-        key = said.key if said else ("schema", 0, "properties")
+        key = said.key if said else ("schema",)
         message = f"`{path}` is unclassified: treated as restricted"
         yield _warning(source, key, path, message, "classify it: public, internal, confidential or restricted")
     elif said.personal is None and data_subject:

@@ -114,8 +114,8 @@ class _Loader:
         document = read_yaml(data, self._file(path)) if data is not None else None
         if document is None:
             return None
-        self.sources[name] = document.source
         reading = read_contract(document, lambda beside: _bounded(path.parent / beside))
+        self.sources[name] = reading.source
         self.problems += reading.problems
         self.notices += reading.notices
         if reading.contract is None:

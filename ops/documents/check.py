@@ -1,0 +1,73 @@
+"""`check`: every rule over the documents of an ecosystem, every finding at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...schemas.errors import DocumentError
+from ...schemas.problem import Finding, Level, in_order
+from ...schemas.view_schema import derive_view
+from .load import Documents, read
+from .pages import Case, cases
+from .rules_charter import charter_findings
+from .rules_contracts import contract_findings
+from .rules_edges import connector_findings, scenario_findings
+from .rules_fields import coverage_findings, fit_findings
+from .rules_notes import note_findings
+from .rules_safeguards import number_findings, predicate_findings, role_findings
+from .rules_terms import dataset_findings, terms_findings
+
+
+def check(documents: Documents, at_ms: int) -> list[Finding]:
+    """Return what is wrong, doubtful or worth knowing, by file and line. `at_ms` decides what has expired."""
+    found = [
+        *documents.notices,
+        *charter_findings(documents),
+        *contract_findings(documents),
+        *terms_findings(documents, at_ms),
+        *connector_findings(documents),
+        *scenario_findings(documents),
+    ]
+    for case in cases(documents, at_ms):
+        found += _case_findings(case)
+    return sorted(found, key=lambda finding: (finding.file, finding.line))
+
+
+def examine(directory: Path, at_ms: int) -> tuple[Documents | None, list[Finding]]:
+    """Return the documents, None when they cannot be used, and everything found, unreadable documents included.
+
+    What could be read is checked even if other documents could not, so that one run shows all there is to mend.
+    """
+    documents, problems = read(directory)
+    found = [Finding(one.file, one.line, one.key, one.message, one.remedy) for one in in_order(problems)]
+    if documents is not None:
+        found += check(documents, at_ms)
+    found.sort(key=lambda finding: (finding.file, finding.line))
+    return (None if problems else documents), found
+
+
+def errors(findings: list[Finding]) -> list[Finding]:
+    """Return those findings that stop `apply`."""
+    return [finding for finding in findings if finding.level is Level.ERROR]
+
+
+def _case_findings(case: Case) -> Iterator[Finding]:
+    found = [
+        *dataset_findings(case),
+        *coverage_findings(case),
+        *fit_findings(case),
+        *number_findings(case),
+        *role_findings(case),
+        *predicate_findings(case),
+    ]
+    yield from found
+    yield from note_findings(case)
+    if not errors(found):
+        yield from _underivable(case)
+
+
+def _underivable(case: Case) -> Iterator[Finding]:
+    """Yield why no view follows from documents that no rule objects to."""
+    try:
+        derive_view(case.contract.schema, case.agreement.fields, case.agreement.id)
+    except DocumentError as failure:
+        yield case.page.error(("fields",), failure.message, failure.remedy)
