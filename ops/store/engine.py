@@ -1,0 +1,93 @@
+"""Opening the store: SQLite with every commit on disk, or PostgreSQL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from ...schemas.errors import ConfigurationError, UnavailableError
+from .tables import STORE_VERSION, metadata, versions
+
+BUSY_S = 10
+
+
+def open_sqlite(path: Path) -> Engine:
+    """Return the store in the file at `path`, made if missing, readable by its owner only."""
+    path.touch(mode=0o600, exist_ok=True)
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_S})
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # this file says when transactions begin
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        # A transaction that first reads and then writes would fail when another process wrote in between.
+        reads = connection.get_execution_options().get("penstock_reads", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return _with_tables(engine, str(path))
+
+
+def open_url(url: str) -> Engine:
+    """Return the store at an SQLAlchemy URL (PostgreSQL)."""
+    try:
+        engine = create_engine(url, pool_pre_ping=True)
+    except (SQLAlchemyError, ImportError) as failure:
+        raise ConfigurationError(f"the store's URL cannot be used ({type(failure).__name__})") from None
+    return _with_tables(engine, engine.url.render_as_string(hide_password=True))
+
+
+def _with_tables(engine: Engine, place: str) -> Engine:
+    with writing(engine) as connection:
+        metadata.create_all(connection)
+        insert_new(connection, versions, [{"version": STORE_VERSION}])
+        found = connection.execute(select(versions.c.version)).scalars().all()
+    if max(found) > STORE_VERSION:
+        raise ConfigurationError("a newer Penstock wrote this store", place=place, remedy="upgrade Penstock")
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Open one transaction; durable when the block ends. Raises UnavailableError when the database does not answer."""
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except OperationalError as failure:
+        raise _unavailable(engine, failure) from None
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Open a connection that only reads and holds nobody up. Raises UnavailableError as `writing` does."""
+    try:
+        with engine.connect().execution_options(penstock_reads=True) as connection:
+            yield connection
+    except OperationalError as failure:
+        raise _unavailable(engine, failure) from None
+
+
+def _unavailable(engine: Engine, failure: OperationalError) -> UnavailableError:
+    # The original message names the cause (locked, full, read-only); statement and parameters stay out of it.
+    return UnavailableError(
+        f"the key store does not answer: {failure.orig}",
+        place=engine.url.render_as_string(hide_password=True),
+        remedy="check that the database runs, its disk has room and it may be written",
+    )
+
+
+def insert_new(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Insert `rows`, leaving out those that are there already."""
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        connection.execute(postgresql.insert(table).on_conflict_do_nothing(), rows)
+    else:
+        connection.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)

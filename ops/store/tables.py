@@ -1,0 +1,57 @@
+"""The tables of the store. A `wrapped` column holds AES-256-GCM under a store key, bound to its row (`wrapping`)."""
+
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
+
+STORE_VERSION = 1
+
+metadata = MetaData()
+
+versions = Table("penstock_version", metadata, Column("version", Integer, primary_key=True))
+
+store_keys = Table(
+    "store_keys",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("wrapped", LargeBinary, nullable=False),  # by the KMS
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("store_key", Integer, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+
+subjects = Table(
+    "subjects",
+    metadata,
+    Column("subject", LargeBinary, primary_key=True),
+    Column("domain", String, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("store_key", Integer, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+
+handles = Table(
+    "handles",
+    metadata,
+    Column("handle", LargeBinary, primary_key=True),
+    Column("agreement", String, nullable=False),
+    Column("subject", LargeBinary),
+    Column("domain", String),
+    Column("version", Integer, nullable=False),
+    Column("store_key", Integer),
+    Column("wrapped", LargeBinary),  # of data without a subject: the key itself
+    UniqueConstraint("agreement", "subject", "version"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("member", String, nullable=False),
+    Column("issued_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+)
