@@ -3,7 +3,6 @@
 import hashlib
 import struct
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, BinaryIO
 
 from ..schemas.avro_decode import Malformed, decoder
@@ -18,12 +17,8 @@ _UNREADABLE = (Malformed, IndexError, struct.error, RecursionError)
 _NO_RECORD = "not a record of the file's own schema"
 
 
-def avro_rows(stream: BinaryIO, skip: int, limit: int) -> Iterator[Row]:
-    """Yield the rows after the first `skip`. An unreadable remainder is one row, the last. An empty file has none."""
-    return islice(_rows(stream, limit), skip, None)
-
-
-def _rows(stream: BinaryIO, limit: int) -> Iterator[Row]:
+def avro_rows(stream: BinaryIO, limit: int) -> Iterator[Row]:
+    """Yield the rows. An unreadable remainder is one row, the last. An empty file has none."""
     container = Container(stream)
     if not container.left:
         return

@@ -7,7 +7,6 @@ a process-wide setting, and guesses where a row is malformed. A quote counts onl
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, BinaryIO
 
 from ..schemas.reasons import Refusal
@@ -59,8 +58,8 @@ class _Quotes:
         self._state = state
 
 
-def csv_rows(stream: BinaryIO, skip: int, limit: int, form: CsvForm) -> Iterator[Row]:
-    """Yield the rows after the first `skip`; blank lines are no rows. A wrong header is the only row of its file."""
+def csv_rows(stream: BinaryIO, limit: int, form: CsvForm) -> Iterator[Row]:
+    """Yield the rows; blank lines are none. A wrong header is the only row of its file."""
     skip_bom(stream)
     filled = (
         line for line in lines(stream, limit, _Quotes(form.delimiter).unclosed) if line.raw is None or line.raw.strip()
@@ -74,7 +73,7 @@ def csv_rows(stream: BinaryIO, skip: int, limit: int, form: CsvForm) -> Iterator
         yield refused
         return
     build = _builder(names)
-    for line in islice(filled, skip, None):
+    for line in filled:
         yield _row(line, parse, len(names), build)
 
 

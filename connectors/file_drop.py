@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from ..schemas.errors import ConfigurationError
 from ..schemas.ports import SourceRecord
@@ -20,22 +20,18 @@ from .file_options import FileOptions
 from .inbox import Inbox, hash_of
 from .ndjson_rows import ndjson_rows
 from .positions import Position
-from .reading import Reading
-from .rows import Row
+from .reading import Reading, Rows
 
 log = logging.getLogger(__name__)
 
-Format = Callable[[BinaryIO, int, FileOptions], Iterator[Row]]
-
-FORMATS: Mapping[str, Format] = {
-    "csv": lambda stream, skip, options: csv_rows(
+FORMATS: Mapping[str, Rows] = {
+    "csv": lambda stream, options: csv_rows(
         stream,
-        skip,
         options.max_record_bytes,
         CsvForm(options.delimiter, options.columns, options.optional_columns),
     ),
-    "ndjson": lambda stream, skip, options: ndjson_rows(stream, skip, options.max_record_bytes),
-    "avro": lambda stream, skip, options: avro_rows(stream, skip, options.max_record_bytes),
+    "ndjson": lambda stream, options: ndjson_rows(stream, options.max_record_bytes),
+    "avro": lambda stream, options: avro_rows(stream, options.max_record_bytes),
 }
 
 SUFFIXES = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".avro": "avro"}

@@ -3,19 +3,18 @@
 import json
 import math
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, BinaryIO
 
 from ..schemas.reasons import Refusal
 from .rows import Line, Row, lines, skip_bom, too_large
 
 
-def ndjson_rows(stream: BinaryIO, skip: int, limit: int) -> Iterator[Row]:
-    """Yield the rows after the first `skip`; blank lines are no rows."""
+def ndjson_rows(stream: BinaryIO, limit: int) -> Iterator[Row]:
+    """Yield the rows; blank lines are none."""
     skip_bom(stream)
-    filled = (line for line in lines(stream, limit) if line.raw is None or line.raw.strip())
-    for line in islice(filled, skip, None):
-        yield _row(line)
+    for line in lines(stream, limit):
+        if line.raw is None or line.raw.strip():
+            yield _row(line)
 
 
 def _row(line: Line) -> Row:

@@ -13,7 +13,9 @@ from .inbox import changed
 from .positions import Position
 from .rows import Row
 
-Rows = Callable[[BinaryIO, int, FileOptions], Iterator[Row]]
+Rows = Callable[[BinaryIO, FileOptions], Iterator[Row]]
+
+_Sized = tuple[int, SourceRecord]
 
 
 class Reading:
@@ -45,35 +47,29 @@ class Reading:
         return Position(self.name, self.sha256, self.row, done, self._failed)
 
     def batches(self, rows: Rows, options: FileOptions, limit: int) -> Iterator[list[SourceRecord]]:
-        """Yield batches of at most `limit` records; reads one row ahead, to know the last one.
+        """Yield batches of at most `limit` records.
 
         Rows before the position come first, in batches of their own, marked `again`: only who knows the contract can
         compare their ids.
         """
-        again = self.row
-        ahead = rows(self._stream, 0, options)
-        while again and (known := [self._again(row) for row in islice(ahead, min(again, limit))]):
-            again -= len(known)
-            yield known
-        yield from self._new(ahead, limit, options.batch_bytes)
+        found = rows(self._stream, options)
+        yield from _batches(self._known(found), limit, options.batch_bytes)
+        yield from _batches(self._new(found), limit, options.batch_bytes)
 
-    def _new(self, ahead: Iterator[Row], limit: int, batch_bytes: int) -> Iterator[list[SourceRecord]]:
-        batch: list[SourceRecord] = []
-        size = 0
-        row = next(ahead, None)
+    def _known(self, found: Iterator[Row]) -> Iterator[_Sized]:
+        position = self.position(done=False).as_mapping()
+        for row in islice(found, self.row):
+            yield row.size, SourceRecord(position, f"{self.name}:again", row.value, again=True)
+
+    def _new(self, found: Iterator[Row]) -> Iterator[_Sized]:
+        """Yield the records of the rows left; reads one row ahead, to know the last one."""
+        row = next(found, None)
         while row is not None:
-            following = next(ahead, None)
+            following = next(found, None)
             if following is None:
                 self._end()
-            size += row.size
-            batch.append(self._record(row))
-            if following is None or len(batch) >= limit or size >= batch_bytes:
-                yield batch
-                batch, size = [], 0
+            yield row.size, self._record(row)
             row = following
-
-    def _again(self, row: Row) -> SourceRecord:
-        return SourceRecord(self.position(done=False).as_mapping(), f"{self.name}:again", row.value, again=True)
 
     def _end(self) -> None:
         self.changed = changed(os.fstat(self._stream.fileno()), self.seen)
@@ -92,3 +88,16 @@ class Reading:
             raw=row.raw,
             finishes=self.sha256 if self.ended else None,
         )
+
+
+def _batches(records: Iterator[_Sized], limit: int, batch_bytes: int) -> Iterator[list[SourceRecord]]:
+    batch: list[SourceRecord] = []
+    total = 0
+    for size, record in records:
+        batch.append(record)
+        total += size
+        if len(batch) >= limit or total >= batch_bytes:
+            yield batch
+            batch, total = [], 0
+    if batch:
+        yield batch
