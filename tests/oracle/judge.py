@@ -131,10 +131,26 @@ def for_cel(value: Any, schema: Any, space: str, contract: Contract) -> Any:
 
 
 def for_cel_union(value: Any, branches: list[Any], space: str, contract: Contract) -> Any:
-    if value is None or isinstance(value, tuple):
-        return value
-    rest = [branch for branch in branches if branch != "null"]
-    return for_cel(value, rest[0], space, contract) if len(rest) == 1 else value
+    """A value whose Python type does not tell its branch comes as the pair (branch, value)."""
+    if isinstance(value, tuple):
+        label, value = value
+        (branch,) = [branch for branch in branches if label_of(branch, space, contract) == label]
+        return for_cel(value, branch, space, contract)
+    (branch,) = [branch for branch in branches if python_type(resolved(branch, space, contract.types)) is type(value)]
+    return for_cel(value, branch, space, contract)
+
+
+def label_of(branch: Any, space: str, contract: Contract) -> str:
+    kind = resolved(branch, space, contract.types)
+    return str(kind.get("full", kind["type"]))
+
+
+def python_type(kind: Any) -> type:
+    names = {
+        "null": type(None), "boolean": bool, "int": int, "long": int, "float": float, "double": float, "bytes": bytes,
+        "fixed": bytes, "string": str, "enum": str, "array": list, "map": dict, "record": dict,
+    }  # fmt: skip
+    return names[kind["type"]]
 
 
 def summary(

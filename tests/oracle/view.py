@@ -6,14 +6,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 from math import floor
 from typing import Any
 
 from .documents import Contract, resolved
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,16 @@ class _Walk:
         rest = [branch for branch in kind if resolved(branch, space, self.contract.types) != {"type": "null"}]
         return resolved(rest[0], space, self.contract.types) if len(rest) == 1 else rest
 
+    def hidden_whole(self, schema: Any, space: str, path: str) -> bool:
+        """Say whether `path` is a map all of which is encrypted: then its keys are hidden too."""
+        kind = self.one(schema, space)
+        if isinstance(kind, list) or kind["type"] != "map":
+            return False
+        return {said["do"] for below, said in self.fields.items() if below.startswith(path + "{}")} == {"encrypt"}
+
     def value(self, value: Any, schema: Any, space: str, path: str, place: str) -> Any:
+        if self.hidden_whole(schema, space, path):
+            return Encrypted(value, place, schema)
         if path in self.fields:
             return self.protected(value, schema, space, path, place)
         if value is None:
@@ -143,22 +152,27 @@ def masked(text: str, safeguard: Any) -> str:
     return hidden + (text[-keep:] if keep else "")
 
 
-UNITS = {
-    "date": timedelta(days=1),
-    "timestamp-millis": timedelta(milliseconds=1),
-    "local-timestamp-millis": timedelta(milliseconds=1),
-    "timestamp-micros": timedelta(microseconds=1),
-    "local-timestamp-micros": timedelta(microseconds=1),
+DAYS_IN_400_YEARS = 146_097
+UNITS_A_DAY = {
+    "date": 1,
+    "timestamp-millis": 86_400 * 10**3,
+    "timestamp-micros": 86_400 * 10**6,
+    "timestamp-nanos": 86_400 * 10**9,
+    "local-timestamp-millis": 86_400 * 10**3,
+    "local-timestamp-micros": 86_400 * 10**6,
+    "local-timestamp-nanos": 86_400 * 10**9,
 }
 
 
 def generalised(value: Any, kind: Any, safeguard: Any) -> Any:
     to = safeguard["to"]
     if to in {"year", "month"}:
-        unit = UNITS[kind["logicalType"]]
-        moment = EPOCH + value * unit
-        first = datetime(moment.year, moment.month if to == "month" else 1, 1, tzinfo=UTC)
-        return (first - EPOCH) // unit
+        a_day = UNITS_A_DAY[kind["logicalType"]]
+        # The calendar repeats every 400 years, and Python knows the years 1 to 9999 only.
+        eras, day = divmod(value // a_day, DAYS_IN_400_YEARS)
+        on = EPOCH + timedelta(days=day)
+        first = on.replace(day=1) if to == "month" else on.replace(month=1, day=1)
+        return ((first - EPOCH).days + eras * DAYS_IN_400_YEARS) * a_day
     size = Fraction(safeguard["size"])
     cell = floor(Fraction(value) / size) * size
     if to == "grid":
