@@ -64,6 +64,26 @@ def read(directory: Path) -> tuple[Documents | None, tuple[Problem, ...]]:
     return loader.documents(), tuple(loader.problems)
 
 
+def ecosystem_of(directory: Path) -> Ecosystem:
+    """Return `ecosystem.yaml` alone: a running role must not fall over a contract in the making."""
+    return _alone(directory, "ecosystem", Ecosystem)
+
+
+def connectors_of(directory: Path) -> Connectors:
+    """Return `connectors.yaml` alone, empty when there is none."""
+    if not (directory / f"connectors{YAML}").exists():
+        return Connectors(version=1)
+    return _alone(directory, "connectors", Connectors)
+
+
+def _alone(directory: Path, name: str, model: type[M]) -> M:
+    loader = _Loader(directory)
+    found = loader.single(name, model)
+    if found is None:
+        raise ProblemsError(loader.problems)
+    return found
+
+
 @dataclass(slots=True)
 class _Loader:
     root: Path
@@ -77,10 +97,10 @@ class _Loader:
         if not self.root.is_dir():
             self._problem(str(self.root), "there is no such directory", "penstock init makes a new ecosystem")
             return None
-        ecosystem = self._single("ecosystem", Ecosystem)
-        charter = self._single("charter", Charter)
+        ecosystem = self.single("ecosystem", Ecosystem)
+        charter = self.single("charter", Charter)
         optional = (self.root / "connectors.yaml").exists()
-        connectors = self._single("connectors", Connectors) if optional else None
+        connectors = self.single("connectors", Connectors) if optional else None
         contracts = self._contracts()
         agreements, signatures = self._agreements()
         scenarios = self._folder("scenarios", YAML, Scenario)
@@ -147,7 +167,7 @@ class _Loader:
         self.problems.append(self.sources[name].problem(("id",), "is not what the file is called", remedy))
         return False
 
-    def _single(self, name: str, model: type[M]) -> M | None:
+    def single(self, name: str, model: type[M]) -> M | None:
         path = self.root / f"{name}{YAML}"
         return self._document(name, path, model)
 
