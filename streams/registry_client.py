@@ -1,0 +1,146 @@
+"""The client side of a schema registry that speaks Confluent's REST, ours or another."""
+
+import base64
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from ..schemas.errors import ConfigurationError, DocumentError, PenstockError, RefusedError, UnavailableError
+
+PATIENCE_S = 10.0
+MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
+_NO_SUCH_SCHEMA = 40403
+_MOST_BYTES = 16 * 1024 * 1024
+
+
+class RegistryClient:
+    """Registers schemas and looks them up. An id's schema never changes, so it is asked for once and kept.
+
+    A user and password in the URL, or a bearer token, go with every request and into no message. Safe to share
+    between threads. Every method raises UnavailableError when the registry does not answer (the same call may
+    succeed later), RefusedError when it does not let us in.
+    """
+
+    def __init__(self, url: str, *, token: str | None = None, timeout_s: float = PATIENCE_S) -> None:
+        parts = urlsplit(url.rstrip("/"))
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ConfigurationError(
+                "the registry's address is no http or https URL", remedy="write it like http://localhost:8081"
+            )
+        self._address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        self._timeout_s = timeout_s
+        self._headers = {"Accept": MEDIA_TYPE, "Content-Type": MEDIA_TYPE, "User-Agent": "penstock"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        elif parts.username:
+            login = f"{parts.username}:{parts.password or ''}".encode()
+            self._headers["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
+        # No redirects and no proxy from the environment: the registry is where the documents say.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
+        self._schemas: dict[int, dict[str, Any]] = {}
+
+    def register(self, subject: str, schema: Mapping[str, Any]) -> int:
+        """Register `schema` under `subject` and return its id; the same schema again gives the same id.
+
+        Raises DocumentError when the registry takes it for invalid or incompatible.
+        """
+        answer = self._ask("POST", f"/subjects/{_part(subject)}/versions", {"schema": json.dumps(schema)})
+        return int(answer["id"])
+
+    def schema(self, schema_id: int) -> dict[str, Any] | None:
+        """Return the schema of an id, None when the registry says that there is none."""
+        held = self._schemas.get(schema_id)
+        if held is None:
+            try:
+                answer = self._ask("GET", f"/schemas/ids/{schema_id}")
+            except _NotFound as absent:
+                if absent.error_code == _NO_SUCH_SCHEMA:
+                    return None
+                raise
+            held = self._schemas[schema_id] = self._parsed(answer)
+        return held
+
+    def set_compatibility(self, subject: str, mode: str) -> None:
+        """Set a subject's compatibility mode, such as NONE or BACKWARD."""
+        self._ask("PUT", f"/config/{_part(subject)}", {"compatibility": mode})
+
+    def _parsed(self, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the Avro record schema of an answer. One of another kind is as good as none to us."""
+        schema = json.loads(answer["schema"]) if answer.get("schemaType", "AVRO") == "AVRO" else None
+        if not isinstance(schema, dict):
+            raise self._unavailable("it answered with a schema that is no Avro record")
+        return schema
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self._address + path, data, self._headers, method=method)  # noqa: S310 - http(s)
+        try:
+            with self._opener.open(request, timeout=self._timeout_s) as response:
+                answer = json.loads(response.read(_MOST_BYTES))
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                raise self._refusal(refusal.code, refusal.read(_MOST_BYTES)) from None
+        except (OSError, HTTPException) as failure:
+            raise self._unavailable(_reason(failure)) from None
+        except ValueError:
+            raise self._unavailable("it answered something that is no JSON") from None
+        if not isinstance(answer, dict):
+            raise self._unavailable("it answered something unexpected")
+        return answer
+
+    def _refusal(self, status: int, body: bytes) -> PenstockError:
+        code, message = _error_of(status, body)
+        if status in {401, 403}:
+            return RefusedError(
+                f"the schema registry refused us ({status})", place=self._address, remedy="check its user or token"
+            )
+        if status == 404:
+            return _NotFound(code, f"the schema registry says: {message}", place=self._address)
+        if status in {409, 422}:
+            return DocumentError(
+                f"the schema registry does not take the schema: {message}",
+                place=self._address,
+                remedy="change the schema, or the subject's compatibility mode",
+            )
+        return self._unavailable(f"it answered with status {status}")
+
+    def _unavailable(self, why: str) -> UnavailableError:
+        return UnavailableError(
+            f"the schema registry does not answer: {why}", place=self._address, remedy="check that it is up"
+        )
+
+
+class _NotFound(DocumentError):  # noqa: N818 - a kind of DocumentError that this module tells apart
+    def __init__(self, error_code: int, message: str, *, place: str) -> None:
+        super().__init__(message, place=place, remedy="is this the right registry?")
+        self.error_code = error_code
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        """Follow nothing: credentials and schemas go to the stated address only."""
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _reason(failure: Exception) -> str:
+    cause = getattr(failure, "reason", failure)
+    number = getattr(cause, "errno", None)
+    if isinstance(cause, TimeoutError):
+        return "time-out"
+    return os.strerror(number).lower() if number else type(cause).__name__
+
+
+def _error_of(status: int, body: bytes) -> tuple[int, str]:
+    try:
+        answer = json.loads(body)
+        return int(answer["error_code"]), str(answer["message"])
+    except (ValueError, KeyError, TypeError):
+        return status, f"status {status}"
