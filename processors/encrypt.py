@@ -1,0 +1,70 @@
+"""Encrypt: one field under AES-256-GCM, bound to its place; and back. The bytes are those of `schemas.encrypted`."""
+
+import itertools
+import os
+from collections.abc import Callable
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from ..schemas.encrypted import NONCE_BYTES, Sealed, padded, unpadded
+from ..schemas.errors import KeyUnavailableError, RecordError
+from ..schemas.reasons import Refusal
+
+Nonce = Callable[[int], bytes]
+"""Gives so many random bytes: os.urandom, except in tests."""
+
+
+class FieldKey(Protocol):
+    """A key (32 bytes) and the handle (8 bytes) by which a recipient asks for it."""
+
+    @property
+    def handle(self) -> bytes: ...
+
+    @property
+    def key(self) -> bytes: ...
+
+
+class BulkKey:
+    """A fresh random key for fields that are about nobody, with a counter for its nonces.
+
+    Good for `MOST_USES` encryptions in the process that got it, and then it refuses: a nonce must never come twice
+    under one key, not in a forked child either. Safe to share between threads.
+    """
+
+    MOST_USES = 2**31
+
+    def __init__(self, handle: bytes, key: bytes) -> None:
+        self.handle = handle
+        self.key = key
+        self._process = os.getpid()
+        self._uses = itertools.count()
+
+    def __repr__(self) -> str:
+        return f"BulkKey({self.handle.hex()})"
+
+    def nonce(self, size: int) -> bytes:
+        """Return the next nonce. Raises KeyUnavailableError when this key may not be used any more."""
+        use = next(self._uses)
+        if use >= self.MOST_USES or os.getpid() != self._process:
+            raise KeyUnavailableError(
+                "this bulk key is used up, or belongs to another process", remedy="ask the key store for a fresh one"
+            )
+        return use.to_bytes(size, "big")
+
+
+def seal(value: bytes, key: FieldKey, additional: bytes, nonce: Nonce) -> bytes:
+    """Return the encrypted field that holds `value`, which opens only with the same `additional` data."""
+    fresh = nonce(NONCE_BYTES)
+    return Sealed(key.handle, fresh, AESGCM(key.key).encrypt(fresh, padded(value), additional)).to_bytes()
+
+
+def open_(sealed: Sealed, key: bytes, additional: bytes) -> bytes:
+    """Return what was sealed. Raises RecordError (`framing`) if anything about it or its place is not as it was."""
+    try:
+        return unpadded(AESGCM(key).decrypt(sealed.nonce, sealed.ciphertext, additional))
+    except InvalidTag:
+        raise RecordError(
+            Refusal.FRAMING, "an encrypted field does not open: it was altered, or moved here from another place"
+        ) from None
