@@ -10,7 +10,7 @@ from .load import Documents, read
 from .pages import Case, cases
 from .rules_charter import charter_findings
 from .rules_contracts import contract_findings
-from .rules_edges import connector_findings, scenario_findings
+from .rules_edges import connector_findings, scenario_findings, signature_findings
 from .rules_fields import coverage_findings, fit_findings
 from .rules_notes import note_findings
 from .rules_safeguards import number_findings, predicate_findings, role_findings
@@ -26,6 +26,7 @@ def check(documents: Documents, at_ms: int) -> list[Finding]:
         *terms_findings(documents, at_ms),
         *connector_findings(documents),
         *scenario_findings(documents),
+        *signature_findings(documents),
     ]
     for case in cases(documents, at_ms):
         found += _case_findings(case)

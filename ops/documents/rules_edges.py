@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from importlib.metadata import entry_points
 
+from ...processors.signing import signature_state
 from ...schemas.problem import Finding, did_you_mean
 from .load import Documents
 from .pages import Page, page_of
@@ -48,6 +49,16 @@ def scenario_findings(documents: Documents) -> Iterator[Finding]:
         names = [field["name"] for field in contract.schema["fields"]]
         yield from _unknown(page, ("given", "event"), scenario.given.event, names)
         yield from _unknown(page, ("then", "fields"), scenario.then.fields, [*contract.fields, *agreement.fields])
+
+
+def signature_findings(documents: Documents) -> Iterator[Finding]:
+    """Yield signatures that do not hold; missing ones are no fault of the documents."""
+    for name, agreement in sorted(documents.agreements.items()):
+        state = signature_state(agreement, documents.signatures.get(name), documents.charter)
+        if state.state == "invalid":
+            page = page_of(documents, f"signatures/{name}")
+            remedy = "both parties sign again: penstock agreements sign"
+            yield page.warning(("signatures",), f"the signatures do not hold: {state.reason}", remedy)
 
 
 def _unknown(page: Page, place: tuple[str, ...], said: dict[str, object], known: list[str]) -> Iterator[Finding]:
