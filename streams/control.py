@@ -1,6 +1,8 @@
 """The control topic: what is in force, as numbered generations."""
 
-from ..schemas.errors import DocumentError, RecordError
+from threading import Event
+
+from ..schemas.errors import ConfigurationError, DocumentError, RecordError
 from ..schemas.generation import Generation, content_digest, from_record, to_record
 from ..schemas.versioned import pack, unpack
 from .settings import Cluster
@@ -22,6 +24,21 @@ class ControlReader:
         """Read to the end as of now and return what is in force."""
         entries = list(self._tail.to_end())
         return self._newest(entries)
+
+    def wait_for(self, dataset: str, stop: Event) -> bool:
+        """Wait for a generation that names `dataset`; False when `stop` is set before."""
+        self.catch_up()
+        while not stop.is_set():
+            if self.generation is not None and dataset in self.generation.contracts:
+                return True
+            self.poll(0.2)
+        return False
+
+    def in_force(self) -> Generation:
+        """Return what is in force. Raises ConfigurationError when nothing is."""
+        if self.generation is None:
+            raise ConfigurationError("nothing is in force yet", remedy="run: penstock apply DIR")
+        return self.generation
 
     def poll(self, wait_s: float = 0.0) -> Generation | None:
         """Return a generation that is newer than any returned before, or None."""

@@ -3,12 +3,13 @@
 import base64
 import json
 import os
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
 from ..schemas.errors import ConfigurationError, DocumentError, PenstockError, RefusedError, UnavailableError
 
@@ -21,27 +22,35 @@ _MOST_BYTES = 16 * 1024 * 1024
 class RegistryClient:
     """Registers schemas and looks them up. An id's schema never changes, so it is asked for once and kept.
 
-    A user and password in the URL, or a bearer token, go with every request and into no message. Safe to share
-    between threads. Every method raises UnavailableError when the registry does not answer (the same call may
-    succeed later), RefusedError when it does not let us in.
+    `basic` (user, password) or a bearer `token` goes with every request and into no message. `ca_file` names the
+    certificates to trust instead of the system's. Safe to share between threads. Every method raises
+    UnavailableError when the registry does not answer (the same call may succeed later), RefusedError when it does
+    not let us in.
     """
 
-    def __init__(self, url: str, *, token: str | None = None, timeout_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        basic: tuple[str, str] | None = None,
+        token: str | None = None,
+        ca_file: str | None = None,
+        timeout_s: float = PATIENCE_S,
+    ) -> None:
         parts = urlsplit(url.rstrip("/"))
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
             raise ConfigurationError(
-                "the registry's address is no http or https URL", remedy="write it like http://localhost:8081"
+                "the registry's address is no http or https URL, or has a user in it",
+                remedy="write it like http://localhost:8081",
             )
-        self._address = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        self._address = url.rstrip("/")
         self._timeout_s = timeout_s
         self._headers = {"Accept": MEDIA_TYPE, "Content-Type": MEDIA_TYPE, "User-Agent": "penstock"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
-        elif parts.username:
-            login = f"{parts.username}:{parts.password or ''}".encode()
-            self._headers["Authorization"] = f"Basic {base64.b64encode(login).decode()}"
-        # No redirects and no proxy from the environment: the registry is where the documents say.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
+        elif basic:
+            self._headers["Authorization"] = f"Basic {base64.b64encode(':'.join(basic).encode()).decode()}"
+        self._opener = _opener(self._address, ca_file)
         self._schemas: dict[int, dict[str, Any]] = {}
 
     def register(self, subject: str, schema: Mapping[str, Any]) -> int:
@@ -113,6 +122,18 @@ class RegistryClient:
         return UnavailableError(
             f"the schema registry does not answer: {why}", place=self._address, remedy="check that it is up"
         )
+
+
+def _opener(place: str, ca_file: str | None) -> urllib.request.OpenerDirector:
+    """No redirects and no proxy from the environment: the registry is where the documents say."""
+    try:
+        tls = ssl.create_default_context(cafile=ca_file)
+    except OSError as failure:
+        msg = f"the certificates cannot be read ({_reason(failure)})"
+        raise ConfigurationError(msg, place=ca_file or place, remedy="name a PEM file") from None
+    return urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls), _NoRedirect()
+    )
 
 
 class _NotFound(DocumentError):  # noqa: N818 - a kind of DocumentError that this module tells apart

@@ -1,0 +1,36 @@
+"""What commands share: the directory argument, tables for people, JSON for machines."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Directory = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The ecosystem's directory.", exists=True, file_okay=False)
+]
+NewDirectory = Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty directory.", file_okay=False)]
+In = Annotated[Path, typer.Option("--in", metavar="DIR", help="The ecosystem's directory.", exists=True)]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for machines instead of a table.")]
+
+
+def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool, title: str = "") -> None:
+    """Print `rows`: as a table of `columns`, or as one JSON array."""
+    if as_json:
+        typer.echo(json.dumps(list(rows), ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left")
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(str(row.get(column, "")) for column in columns))
+    Console().print(table)
+
+
+def say(message: str) -> None:
+    """Print progress for a person; standard output stays for results."""
+    typer.echo(message, err=True)

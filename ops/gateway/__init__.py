@@ -1,0 +1,1 @@
+"""The gateway: schema registry and keys over HTTP."""

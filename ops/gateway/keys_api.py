@@ -1,0 +1,133 @@
+"""Keys for recipients: a member gets the keys of its own agreements while they are in force, and nothing else.
+
+Unknown and foreign handles and agreements get the same refusal, so that asking tells nothing.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ...schemas.errors import RefusedError, UnavailableError
+from ...schemas.generation import AgreementInForce, Generation
+from ...schemas.ports import KeyStore
+
+MOST_HANDLES = 1_000
+MOST_BYTES = 64 * 1024
+HANDLE_BYTES = 8
+
+
+class Tokens(Protocol):
+    """Who a bearer token belongs to."""
+
+    def member_of(self, token: str) -> str | None: ...
+
+
+class KeyDesk:
+    """Answers recipients. `current` gives the generation in force, None before the first."""
+
+    def __init__(
+        self, tokens: Tokens, keys: KeyStore, current: Callable[[], Generation | None], bootstrap: str
+    ) -> None:
+        self._tokens = tokens
+        self._keys = keys
+        self._current = current
+        self._bootstrap = bootstrap
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/v1/agreements/{agreement}", _guarded(self._describe), methods=["GET"]),
+            Route("/v1/agreements/{agreement}/keys", _guarded(self._hand_out), methods=["POST"]),
+        ]
+
+    async def _describe(self, request: Request) -> Response:
+        """Tell a recipient where its view is and under which schema."""
+        held = await run_in_threadpool(self._entitled, request)
+        return JSONResponse(
+            {
+                "agreement": held.agreement.id,
+                "dataset": held.agreement.dataset,
+                "major": held.agreement.major,
+                "topic": held.view_topic,
+                "schema_id": held.view_schema_id,
+                "bootstrap": self._bootstrap,
+            }
+        )
+
+    async def _hand_out(self, request: Request) -> Response:
+        held = await run_in_threadpool(self._entitled, request)
+        handles = _handles(await _body(request))
+        keys = await run_in_threadpool(self._keys.open_keys, held.agreement.id, handles)
+        found = {handle.hex(): base64.b64encode(key).decode() for handle, key in keys.items()}
+        return JSONResponse({"keys": found}, headers={"cache-control": "no-store"})
+
+    def _entitled(self, request: Request) -> AgreementInForce:
+        """Return the agreement if the caller is its recipient and it is in force. Raises RefusedError otherwise."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        member = self._tokens.member_of(token.strip()) if scheme.lower() == "bearer" and token else None
+        if member is None:
+            raise RefusedError("the token is not valid", remedy="ask the operator for a token of your own")
+        generation = self._current()
+        held = generation.agreements.get(request.path_params["agreement"]) if generation else None
+        if held is None or held.agreement.recipient != member or held.status != "in_force":
+            raise _ForeignError("no such agreement of yours is in force")
+        return held
+
+
+class _ForeignError(RefusedError):
+    """Authenticated, but not entitled."""
+
+
+class _BadRequestError(RefusedError):
+    """The request itself is malformed."""
+
+
+def _guarded(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except _BadRequestError as error:
+            return _error(400, error)
+        except _ForeignError as error:
+            return _error(403, error)
+        except RefusedError as error:
+            return _error(401, error)
+        except UnavailableError as error:
+            return _error(503, error)
+
+    return answer
+
+
+def _error(status: int, error: Exception) -> JSONResponse:
+    return JSONResponse({"error": str(error)}, status_code=status)
+
+
+async def _body(request: Request) -> Any:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > MOST_BYTES:
+            raise _BadRequestError(f"the body is larger than {MOST_BYTES} bytes")
+    try:
+        return json.loads(bytes(body))
+    except ValueError:
+        raise _BadRequestError("the body is not JSON") from None
+
+
+def _handles(body: Any) -> list[bytes]:
+    asked = body.get("handles") if isinstance(body, dict) else None
+    if not isinstance(asked, list) or len(asked) > MOST_HANDLES:
+        raise _BadRequestError(f'the body is not {{"handles": [...]}} with at most {MOST_HANDLES} handles')
+    try:
+        handles = [bytes.fromhex(one) for one in asked]
+    except (TypeError, ValueError, binascii.Error):
+        raise _BadRequestError("a handle is not 16 hexadecimal digits") from None
+    if any(len(one) != HANDLE_BYTES for one in handles):
+        raise _BadRequestError("a handle is not 16 hexadecimal digits")
+    return handles

@@ -1,0 +1,115 @@
+"""`apply` and `plan` as a person asks for them: documents checked, signatures weighed, then put in force."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..processors.signing import signature_state
+from ..schemas.ecosystem import NamedCluster
+from ..schemas.errors import DocumentError, RefusedError
+from ..schemas.generation import agreement_record, contract_record
+from ..schemas.problem import ProblemsError
+from ..schemas.view_label import view_schema_of
+from ..streams.control import ControlReader
+from .apply import Applied
+from .checking import examine_all
+from .documents.check import errors
+from .documents.load import Documents, load
+from .documents.plan import Change, InForce, plan
+from .wiring import Wiring, now_ms
+
+
+@dataclass(frozen=True, slots=True)
+class PutInForce:
+    """What `apply` did, to be told."""
+
+    applied: Applied
+    unsigned: tuple[str, ...]
+
+    def row(self) -> Mapping[str, Any]:
+        return {
+            "generation": self.applied.generation.number,
+            "changed": self.applied.changed,
+            "topics_created": list(self.applied.topics),
+            "unsigned": list(self.unsigned),
+        }
+
+    def sentence(self) -> str:
+        number = self.applied.generation.number
+        if not self.applied.changed:
+            return f"nothing to do: generation {number} says the same"
+        mark = f" (UNSIGNED: {', '.join(self.unsigned)})" if self.unsigned else ""
+        return f"generation {number} is in force: {len(self.applied.generation.agreements)} agreements{mark}"
+
+
+def fit_documents(directory: Path) -> Documents:
+    """Return documents that passed `check`, scenarios included. Raises DocumentError with everything that is wrong."""
+    report = examine_all(directory)
+    if not report.fit:
+        wrong = errors(list(report.findings))
+        if wrong:
+            raise ProblemsError(wrong)
+        names = ", ".join(one.name for one in report.scenarios if not one.passed)
+        raise DocumentError(f"scenarios fail: {names}", place=str(directory), remedy="penstock check shows how")
+    return load(directory)
+
+
+def put_in_force(directory: Path, *, unsigned: bool) -> PutInForce:
+    """Check the documents, weigh the signatures, put what they say in force.
+
+    Raises DocumentError, RefusedError (signatures), UnavailableError (Kafka or registry do not answer).
+    """
+    documents = fit_documents(directory)
+    lacking = unsigned_agreements(documents)
+    if lacking:
+        _refuse_unless_allowed(documents, lacking, unsigned=unsigned)
+    views = {
+        key: view_schema_of(documents.contracts[agreement.dataset], agreement)
+        for key, agreement in documents.agreements.items()
+    }
+    signed = set(documents.agreements) - set(lacking)
+    applied = Wiring(directory).applier().apply(documents, views, now_ms(), signed)
+    return PutInForce(applied, tuple(sorted(lacking)))
+
+
+def unsigned_agreements(documents: Documents) -> dict[str, str]:
+    """Return, by agreement, why it does not count as signed by both parties."""
+    found = {}
+    for key, agreement in documents.agreements.items():
+        state = signature_state(agreement, documents.signatures.get(key), documents.charter)
+        if not state.signed:
+            found[key] = state.reason or state.state
+    return found
+
+
+def _refuse_unless_allowed(documents: Documents, lacking: Mapping[str, str], *, unsigned: bool) -> None:
+    said = "; ".join(f"{key}: {reason}" for key, reason in sorted(lacking.items()))
+    if isinstance(documents.ecosystem.cluster, NamedCluster):
+        raise RefusedError(f"not signed by both parties: {said}", remedy="penstock agreements sign")
+    if not unsigned:
+        raise RefusedError(
+            f"not signed by both parties: {said}",
+            remedy="penstock agreements sign, or --unsigned for a trial on the embedded broker",
+        )
+
+
+def plan_of(directory: Path) -> list[Change]:
+    """Return what `apply` would change of what is in force."""
+    documents = load(directory)
+    reader = ControlReader(Wiring(directory).cluster())
+    try:
+        generation = reader.catch_up()
+    finally:
+        reader.close()
+    if generation is None:
+        return plan(InForce({}, {}, None), documents)
+    live = {key: held for key, held in generation.agreements.items() if held.status != "terminated"}
+    return plan(
+        InForce(
+            {key: agreement_record(held.agreement) for key, held in live.items()},
+            {key: contract_record(held.contract) for key, held in generation.contracts.items()},
+            generation.charter.model_dump(mode="json", by_alias=True),
+        ),
+        documents,
+    )

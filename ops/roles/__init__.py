@@ -1,0 +1,1 @@
+"""Roles: one file for each kind of process."""

@@ -1,0 +1,45 @@
+"""A key store that forgets everything when the process ends: for rehearsing, never for releasing."""
+
+import base64
+import secrets
+from collections.abc import Collection, Mapping
+
+from ...schemas.ports import SubjectKey, SubjectWant
+
+
+class MemoryKeyStore:
+    """Implements the port `KeyStore` in a dictionary."""
+
+    def __init__(self) -> None:
+        self._secrets: dict[str, bytes] = {}
+        self._subjects: dict[tuple[bytes, str], tuple[str, bytes]] = {}
+        self._keys: dict[SubjectWant, SubjectKey] = {}
+        self._opened: dict[tuple[str, bytes], bytes] = {}
+
+    def reference_secret(self) -> bytes:
+        return self._secret("reference")
+
+    def noise_secret(self, dataset: str, period: str) -> bytes:
+        return self._secret(f"{dataset}/{period}")
+
+    def subject_keys(self, wants: Collection[SubjectWant]) -> Mapping[SubjectWant, SubjectKey]:
+        return {want: self._keys.get(want) or self._make(want) for want in wants}
+
+    def bulk_key(self, scope: str, worker: str) -> tuple[bytes, bytes]:  # noqa: ARG002 - the port's signature
+        handle, key = secrets.token_bytes(8), secrets.token_bytes(32)
+        self._opened[scope, handle] = key
+        return handle, key
+
+    def open_keys(self, agreement: str, handles: Collection[bytes]) -> Mapping[bytes, bytes]:
+        return {handle: self._opened[agreement, handle] for handle in handles if (agreement, handle) in self._opened}
+
+    def _secret(self, name: str) -> bytes:
+        return self._secrets.setdefault(name, secrets.token_bytes(32))
+
+    def _make(self, want: SubjectWant) -> SubjectKey:
+        fresh = base64.b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower(), secrets.token_bytes(32)
+        pseudonym, rekey = self._subjects.setdefault((want.subject, want.domain), fresh)
+        key = SubjectKey(secrets.token_bytes(8), secrets.token_bytes(32), pseudonym, rekey)
+        self._keys[want] = key
+        self._opened[want.agreement, key.handle] = key.key
+        return key

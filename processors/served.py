@@ -1,0 +1,86 @@
+"""One agreement as a lane serves it: which keys a view takes, and making the view of one event."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..schemas.codec import Codec
+from ..schemas.confluent_wire import frame
+from ..schemas.errors import RecordError
+from ..schemas.generation import AgreementInForce, Generation
+from ..schemas.limits import MAX_RECORD_BYTES
+from ..schemas.ports import KeyStore, SubjectKey, SubjectWant
+from ..schemas.reasons import Refusal
+from .decoding import Decoder, Event
+from .encrypt import BulkKey, Nonce
+from .outcome import Input, Output
+from .view import Release, ViewProgram, compile_view
+
+Keys = Mapping[SubjectWant, SubjectKey]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerKeys:
+    """The key store as one worker uses it; `worker` only tells people whose bulk keys these are."""
+
+    keys: KeyStore
+    worker: str
+
+
+class Served:
+    """An agreement and its view programs, one for each writer schema met."""
+
+    def __init__(self, generation: Generation, held: AgreementInForce, store: WorkerKeys, decoder: Decoder) -> None:
+        self.held = held
+        self.agreement = held.agreement
+        self._contract = generation.contracts[held.agreement.dataset].contract
+        self._domain = generation.domain(held.agreement.id)
+        self._store = store
+        self._decoder = decoder
+        self._codec = Codec(held.view_schema)
+        self._programs: dict[int, ViewProgram] = {}
+        self._bulk: BulkKey | None = None
+
+    def program(self, schema_id: int) -> ViewProgram:
+        """Return the view program for a writer schema, compiled once."""
+        program = self._programs.get(schema_id)
+        if program is None:
+            schema = self._decoder.schema(schema_id)
+            program = compile_view(self._contract, schema, self.agreement, self.held.view_schema)
+            self._programs[schema_id] = program
+        return program
+
+    def wants(self, event: Event) -> dict[str, SubjectWant]:
+        """Return whose keys the view of this event takes, by the path that names the subject."""
+        return {
+            path: SubjectWant(event.subjects[path], self._domain, self.agreement.id)
+            for path in self.program(event.schema_id).subject_paths
+            if path in event.subjects
+        }
+
+    def view(self, source: Input, event: Event, keys: Keys, nonce: Nonce) -> Output:
+        """Return the record for the view topic.
+
+        Raises KeyUnavailableError when a key is missing and RecordError (`too_large`) when protection made the record
+        larger than its topic takes.
+        """
+        program = self.program(event.schema_id)
+        release = Release(
+            event_id=event.event_id,
+            subjects={path: keys[want] for path, want in self.wants(event).items()},
+            noise_secret=self._store.keys.noise_secret(self._contract.id, event.period) if program.noisy else b"",
+            nonce=nonce,
+            bulk=self._bulk_key() if program.bulk else None,
+        )
+        record = program.apply(event.value, release)
+        value = frame(self.held.view_schema_id, self._codec.encode(record))
+        key = program.record_key(record)
+        if len(value) + len(key or b"") > MAX_RECORD_BYTES:
+            topic = self.held.view_topic
+            raise RecordError(Refusal.TOO_LARGE, f"the protected record is larger than {topic} takes")
+        return Output(self.held.view_topic, source.partition, key, value)
+
+    def _bulk_key(self) -> BulkKey:
+        """Return this worker's key for fields about nobody: made when first needed, replaced when used up."""
+        if self._bulk is None:
+            self._bulk = BulkKey(*self._store.keys.bulk_key(self.agreement.id, self._store.worker))
+        return self._bulk
