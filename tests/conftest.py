@@ -1,14 +1,15 @@
-"""Fixtures for every test: the real broker, started once."""
+"""Fixtures for every test: the real broker, started once, and hands to use it with."""
 
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
-from penstock.ops.broker.embedded import EmbeddedBroker
-from penstock.ops.broker.jars import ensure_jars
-from penstock.ops.broker.java import find_java
+from penstock.ops.broker.embedded import EmbeddedBroker, install
 from penstock.schemas.errors import PenstockError
 
 
@@ -16,8 +17,7 @@ from penstock.schemas.errors import PenstockError
 def kafka_installed() -> None:
     """Java and Kafka's jars are here; else the test is skipped, or fails under PENSTOCK_REQUIRE_ALL=1."""
     try:
-        find_java()
-        ensure_jars()
+        install()
     except PenstockError as error:
         if os.environ.get("PENSTOCK_REQUIRE_ALL") == "1":
             raise
@@ -29,7 +29,10 @@ def kafka(
     kafka_installed: None,  # noqa: ARG001 - asked for its effect
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[EmbeddedBroker]:
-    """A running Kafka for the whole session: `.bootstrap`, `.log_dirs` (raw segments), `.log` (what it logs)."""
+    """A running Kafka for the whole session: `.bootstrap`, `.log_dirs` (raw segments), `.log` (what it logs).
+
+    Shared: a test makes topics of its own (`hands.topic()`), never stops it, and expects others' topics in it.
+    """
     with EmbeddedBroker(tmp_path_factory.mktemp("kafka")) as broker:
         yield broker
 
@@ -38,3 +41,55 @@ def kafka(
 def broker_root(kafka_installed: None, tmp_path: Path) -> Path:  # noqa: ARG001 - as above
     """An empty directory for a broker of the test's own."""
     return tmp_path / "broker"
+
+
+class Hands:
+    """Plain client calls against one broker, with nothing of ours in between."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._base = {"bootstrap.servers": bootstrap, "socket.nagle.disable": True}
+
+    def topic(self, name: str = "", partitions: int = 1, **config: str) -> str:
+        """Creates a topic (of an unused name unless one is given) and returns its name."""
+        name = name or f"t{uuid.uuid4().hex[:12]}"
+        admin = AdminClient(self._base)
+        admin.create_topics([NewTopic(name, partitions, 1, config=config)])[name].result(30)
+        return name
+
+    def produce(self, topic: str, *values: bytes | None, key: bytes | None = b"k", commit: bool | None = None) -> None:
+        """Produces `values`; with `commit` True or False in one transaction that is committed or aborted."""
+        own = {} if commit is None else {"transactional.id": f"hands-{uuid.uuid4().hex}"}
+        producer = Producer({**self._base, "enable.idempotence": True, **own})
+        if commit is not None:
+            producer.init_transactions(30)
+            producer.begin_transaction()
+        for value in values:
+            producer.produce(topic, value, key=key)
+        assert producer.flush(30) == 0
+        if commit is not None:
+            (producer.commit_transaction if commit else producer.abort_transaction)(30)
+
+    def read(self, topic: str, count: int, *, committed: bool = True, timeout_s: float = 30.0) -> list[bytes | None]:
+        """Values from the topic's beginning: `count` of them, or those that come within `timeout_s`."""
+        isolation = "read_committed" if committed else "read_uncommitted"
+        own = {"group.id": uuid.uuid4().hex, "auto.offset.reset": "earliest", "enable.auto.commit": False}
+        consumer = Consumer({**self._base, **own, "isolation.level": isolation})
+        try:
+            consumer.subscribe([topic])
+            messages = consumer.consume(count, timeout_s)
+            assert [m.error() for m in messages if m.error()] == []
+            return [m.value() for m in messages]
+        finally:
+            consumer.close()
+
+
+@pytest.fixture
+def hands(kafka: EmbeddedBroker) -> Hands:
+    """Hands on the session's broker."""
+    return Hands(kafka.bootstrap)
+
+
+@pytest.fixture(scope="session")
+def hands_on() -> type[Hands]:
+    """For a broker of the test's own: `hands_on(broker.bootstrap)`."""
+    return Hands

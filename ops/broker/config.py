@@ -24,6 +24,9 @@ _FIXED = {
     "share.coordinator.state.topic.min.isr": 1,
     # Topics come from the documents, never from a typing error.
     "auto.create.topics.enable": "false",
+    # A single node has nobody to hand over to: being fenced after a pause would only cost it its leaderships.
+    # What a crash leaves behind is cleared by recovery.py.
+    "broker.session.timeout.ms": 30_000,
     # Groups: no waiting for members that will not come; short sessions allowed to those who ask for them.
     "group.initial.rebalance.delay.ms": 0,
     "group.min.session.timeout.ms": 1000,
@@ -56,6 +59,18 @@ def properties(data: Path, port: int, controller_port: int, extra: Mapping[str, 
         "controller.quorum.voters": f"{NODE_ID}@127.0.0.1:{controller_port}",
     }
     return {key: str(value) for key, value in {**_FIXED, **placed, **extra}.items()}
+
+
+def controller_alone(pairs: Mapping[str, str]) -> dict[str, str]:
+    """The same node as a controller without a broker, which declares a dead broker dead at once."""
+    dropped = {"advertised.listeners", "inter.broker.listener.name"}
+    return {
+        **{key: value for key, value in pairs.items() if key not in dropped},
+        "process.roles": "controller",
+        "listeners": ",".join(e for e in pairs["listeners"].split(",") if e.startswith("CONTROLLER:")),
+        "broker.session.timeout.ms": "20",
+        "broker.heartbeat.interval.ms": "10",
+    }
 
 
 def render(pairs: Mapping[str, str]) -> str:

@@ -75,7 +75,7 @@ def ensure_jars(home: Path | None = None, *, jars: list[Jar] | None = None, say:
     jars = jars or locked_jars()
     ready = home / "jars"
     if not _whole(jars, ready):
-        with _exclusive(home):
+        with exclusive(home):
             if not _whole(jars, ready):  # another process may have fetched them meanwhile
                 _fetch_all(jars, home, say)
     return [ready / jar.name for jar in jars]
@@ -86,8 +86,8 @@ def _whole(jars: list[Jar], folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _exclusive(home: Path) -> Iterator[None]:
-    """One fetch at a time per cache; a second process waits here."""
+def exclusive(home: Path) -> Iterator[None]:
+    """One process at a time fills a cache; a second one waits here."""
     try:
         home.mkdir(parents=True, exist_ok=True)
         handle = home.with_name(home.name + ".lock").open("a")

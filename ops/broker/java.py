@@ -28,8 +28,8 @@ class Java:
         return int(rest.partition(".")[0]) if first == "1" else int(re.match(r"\d+", first)[0])  # type: ignore[index]
 
     @property
-    def can_archive_classes(self) -> bool:
-        """A dynamic class data archive builds on the JVM's own, which trimmed runtimes lack."""
+    def has_base_archive(self) -> bool:
+        """Whether this Java brought the archive of its own classes that a dynamic one builds on."""
         return any((self.executable.parent.parent / "lib").glob("*/classes.jsa"))
 
 

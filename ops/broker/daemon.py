@@ -1,0 +1,93 @@
+"""`penstock broker start | stop | status`: an ecosystem's broker that outlives the command that started it."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ...schemas.errors import UnavailableError
+from ..processes import is_running, read_status
+from .embedded import explained, install
+from .probe import broker_answers
+from .role import broker_root, status_file
+from .storage import lock_holder
+
+
+def status(ecosystem_dir: Path) -> dict[str, Any]:
+    """`state` (running, not answering, stopped) and, unless stopped, pid, bootstrap, log, replicas.
+
+    The lock decides, not the file; so a broker that `penstock up` runs is seen, and one that crashed is not.
+    """
+    holder = lock_holder(broker_root(ecosystem_dir))
+    facts = read_status(status_file(ecosystem_dir))
+    if holder is None:
+        return {"state": "stopped"}
+    if facts is None or facts.get("pid") != holder:
+        return {"state": "not answering", "pid": holder}  # it is being prepared
+    state = "running" if broker_answers(facts["bootstrap"]) else "not answering"
+    return {"state": state, **facts, "replicas": 1}
+
+
+def start_detached(ecosystem_dir: Path, timeout_s: float = 60.0) -> dict[str, Any]:
+    """Starts the broker unless one runs already; returns its status once it answers."""
+    launched = None
+    if lock_holder(broker_root(ecosystem_dir)) is None:
+        install()  # here, where its progress is seen
+        launched = _launch(ecosystem_dir)
+    deadline = time.monotonic() + timeout_s
+    while (now := status(ecosystem_dir))["state"] != "running":
+        ended = launched is None or not is_running(launched)
+        if time.monotonic() > deadline or (ended and now["state"] == "stopped"):
+            raise _did_not_start(ecosystem_dir, timeout_s)
+        time.sleep(0.05)
+    return now
+
+
+def stop_detached(ecosystem_dir: Path, timeout_s: float = 20.0) -> bool:
+    """Stops the broker cleanly, after `timeout_s` hard; False if none ran."""
+    root = broker_root(ecosystem_dir)
+    holder = lock_holder(root)
+    if holder is not None:
+        os.kill(holder, signal.SIGTERM)
+        if not _ended(root, timeout_s):
+            os.kill(holder, signal.SIGKILL)
+            _ended(root, timeout_s)
+    status_file(ecosystem_dir).unlink(missing_ok=True)
+    return holder is not None
+
+
+def _ended(root: Path, timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while lock_holder(root) is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _launch(ecosystem_dir: Path) -> int:
+    """The role in a session of its own, its output in the broker's logs."""
+    logs = broker_root(ecosystem_dir) / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    write = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-m", "penstock.ops.broker.role", str(Path(ecosystem_dir).resolve())],
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(logs / "broker.out"), write, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+
+
+def _did_not_start(ecosystem_dir: Path, timeout_s: float) -> Exception:
+    root = broker_root(ecosystem_dir)
+    said = (root / "logs" / "broker.out").read_text(encoding="utf-8", errors="replace").strip()
+    if said.startswith("penstock: "):
+        return UnavailableError(said.removeprefix("penstock: "))
+    return explained(UnavailableError(f"Kafka did not answer within {timeout_s:.0f} s", place=str(root)), root)

@@ -1,0 +1,53 @@
+"""The role `broker`: the process that becomes Kafka, so that ending the role ends Kafka and nothing else."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...schemas.errors import PenstockError
+from ..processes import die_with_parent, write_status
+from .embedded import EmbeddedBroker
+
+
+def broker_root(ecosystem_dir: Path) -> Path:
+    return Path(ecosystem_dir).resolve() / ".penstock" / "broker"
+
+
+def status_file(ecosystem_dir: Path) -> Path:
+    return Path(ecosystem_dir).resolve() / ".penstock" / "run" / "broker.json"
+
+
+def run_broker(
+    ecosystem_dir: Path,
+    *,
+    port: int | None = None,
+    extra: Mapping[str, str] | None = None,
+    with_parent: bool = True,
+) -> None:
+    """Prepares the ecosystem's broker, says in `.penstock/run/broker.json` where it will answer, and becomes it.
+
+    Returns never. The file is there before Kafka answers: whoever starts this role calls `wait_ready`. With
+    `with_parent` Kafka stops when the process that started this one ends.
+    """
+    parent = os.getppid()
+    broker = EmbeddedBroker(broker_root(ecosystem_dir), port=port, extra=extra)
+    broker.prepare()
+    facts = {"pid": os.getpid(), "bootstrap": broker.bootstrap, "log": str(broker.log)}
+    write_status(status_file(ecosystem_dir), facts)
+    if with_parent:
+        die_with_parent(parent)
+    broker.become()
+
+
+def main() -> None:
+    """`python -m penstock.ops.broker.role DIR`: the broker on its own, as `penstock broker start` runs it."""
+    try:
+        run_broker(Path(sys.argv[1]), with_parent=False)
+    except PenstockError as error:
+        sys.stderr.write(f"penstock: {error}\n")
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
