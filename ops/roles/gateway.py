@@ -40,7 +40,7 @@ def run_gateway(directory: Path, port: int | None) -> None:
             desk = KeyDesk(wiring.tokens(), wiring.key_store(), current.now, cluster.bootstrap)
             routes = desk.routes()
             if not isinstance(wiring.ecosystem.registry, NamedRegistry):
-                registry = Registry(cluster, wiring.ecosystem.id)
+                registry = Registry(cluster)
                 routes += registry_routes(registry)
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             with RoleServer("gateway", wiring.home.run, metrics, url=url):
