@@ -66,17 +66,18 @@ def read(directory: Path) -> tuple[Documents | None, tuple[Problem, ...]]:
 
 def ecosystem_of(directory: Path) -> Ecosystem:
     """Return `ecosystem.yaml` alone: a running role must not fall over a contract in the making."""
-    return _alone(directory, "ecosystem", Ecosystem)
+    return one_document(directory, "ecosystem", Ecosystem)
 
 
 def connectors_of(directory: Path) -> Connectors:
     """Return `connectors.yaml` alone, empty when there is none."""
     if not (directory / f"connectors{YAML}").exists():
         return Connectors(version=1)
-    return _alone(directory, "connectors", Connectors)
+    return one_document(directory, "connectors", Connectors)
 
 
-def _alone(directory: Path, name: str, model: type[M]) -> M:
+def one_document(directory: Path, name: str, model: type[M]) -> M:
+    """Return the document `name`.yaml of `directory`. Raises ProblemsError with everything that is wrong with it."""
     loader = _Loader(directory)
     found = loader.single(name, model)
     if found is None:

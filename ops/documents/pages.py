@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ...schemas.agreement import Agreement
-from ...schemas.avro_paths import Leaf, covers, leaves
+from ...schemas.avro_paths import Leaf, covers, leaves, node_at
+from ...schemas.avro_tree import Tree, tree
 from ...schemas.contract import ContractField, DataContract
+from ...schemas.errors import DocumentError
 from ...schemas.problem import Finding, Key, Level, dotted
 from ...schemas.safeguard import Safeguard
 from ...schemas.yaml_lines import Source
@@ -43,6 +45,10 @@ class Case:
     at_ms: int
 
     @cached_property
+    def resolved(self) -> Tree:
+        return tree(self.contract.schema)
+
+    @cached_property
     def leaves(self) -> Mapping[str, Leaf]:
         return leaves(self.contract.schema)
 
@@ -74,6 +80,15 @@ class Protected:
     @property
     def key(self) -> Key:
         return ("fields", self.path)
+
+
+def is_node(resolved: Tree, path: str) -> bool:
+    """Say whether a field path leads to a place in the schema, be it a leaf or not."""
+    try:
+        node_at(resolved, path)
+    except DocumentError:
+        return False
+    return True
 
 
 def page_of(documents: Documents, name: str) -> Page:

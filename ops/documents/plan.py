@@ -75,8 +75,13 @@ def _changed(what: str, name: str, old: Record, new: Record, lost: Losses) -> It
     for key, before, after in _leaves("", old, new):
         if key == "schema":
             yield Change("changed", what, name, key, "the Avro schema is another")
-        elif not any(key == one or key.startswith(f"{one}.") for one in loud):
+        elif not any(_same_part(key, one) for one in loud):
             yield Change("changed", what, name, key, f"{_said(before)} becomes {_said(after)}")
+
+
+def _same_part(one: str, other: str) -> bool:
+    """Say whether one key is the other or stands inside it."""
+    return one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
 
 
 def _charter(old: Record | None, new: Record) -> Iterator[Change]:

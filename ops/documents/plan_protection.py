@@ -211,7 +211,7 @@ def _longer_retention(old: Record, new: Record) -> Iterator[Loss]:
     for one in new["retention_classes"]:
         name, duration = one["id"], one["duration"]
         if name in before and duration_ms(duration) > duration_ms(before[name]):
-            yield "retention_classes", f"'{name}' keeps longer: {before[name]} becomes {duration}"
+            yield f"retention_classes.{name}", f"'{name}' keeps longer: {before[name]} becomes {duration}"
 
 
 def _joined_domains(old: Record, new: Record) -> Iterator[Loss]:
@@ -220,4 +220,4 @@ def _joined_domains(old: Record, new: Record) -> Iterator[Loss]:
     for domain in new["linkage_domains"]:
         members = frozenset(domain["agreements"])
         if len(members) > 1 and not any(members <= one for one in before):
-            yield "linkage_domains", f"the same pseudonyms in {', '.join(sorted(members))}"
+            yield f"linkage_domains.{domain['id']}", f"the same pseudonyms in {', '.join(sorted(members))}"

@@ -1,12 +1,13 @@
 """Rules for connectors, scenarios and signatures: what they name must be there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import entry_points
 
 from ...processors.signing import signature_state
+from ...schemas.avro_tree import tree
 from ...schemas.problem import Finding, did_you_mean
 from .load import Documents
-from .pages import Page, page_of
+from .pages import Page, is_node, page_of
 
 
 def connector_findings(documents: Documents) -> Iterator[Finding]:
@@ -46,9 +47,11 @@ def scenario_findings(documents: Documents) -> Iterator[Finding]:
         contract = documents.contracts.get(agreement.dataset)
         if contract is None:
             continue
-        names = [field["name"] for field in contract.schema["fields"]]
+        names = {field["name"] for field in contract.schema["fields"]}
         yield from _unknown(page, ("given", "event"), scenario.given.event, names)
-        yield from _unknown(page, ("then", "fields"), scenario.then.fields, [*contract.fields, *agreement.fields])
+        resolved = tree(contract.schema)
+        parts = {path for path in scenario.then.fields if is_node(resolved, path)}
+        yield from _unknown(page, ("then", "fields"), scenario.then.fields, parts | {*contract.fields})
 
 
 def signature_findings(documents: Documents) -> Iterator[Finding]:
@@ -61,7 +64,7 @@ def signature_findings(documents: Documents) -> Iterator[Finding]:
             yield page.warning(("signatures",), f"the signatures do not hold: {state.reason}", remedy)
 
 
-def _unknown(page: Page, place: tuple[str, ...], said: dict[str, object], known: list[str]) -> Iterator[Finding]:
+def _unknown(page: Page, place: tuple[str, ...], said: Iterable[str], known: set[str]) -> Iterator[Finding]:
     for name in said:
         if name not in known:
             yield page.error((*place, name), f"`{name}` is no field", did_you_mean(name, known))

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-from ...schemas.avro_paths import covers, type_at
+from ...schemas.avro_paths import covers
 from ...schemas.contract import Classification, PersonalData
-from ...schemas.errors import DocumentError
 from ...schemas.problem import Finding, did_you_mean
 from ...schemas.safeguard import Encrypt, Mask, Omit, Pass, Pseudonymise
 from ...schemas.safeguard_cut import misfit
-from .pages import Case, Protected
+from .pages import Case, Protected, is_node
 from .rules_contracts import SENSITIVE
 
 
@@ -16,7 +15,7 @@ def coverage_findings(case: Case) -> Iterator[Finding]:
     """Yield keys that are no field, and leaves with no safeguard or with several."""
     named = case.agreement.fields
     for path in named:
-        if not _is_there(case, path):
+        if not is_node(case.resolved, path):
             message = f"`{path}` is no field of '{case.contract.id}'"
             yield case.page.error(("fields", path), message, did_you_mean(path, case.leaves))
     for leaf in case.leaves:
@@ -27,14 +26,6 @@ def coverage_findings(case: Case) -> Iterator[Finding]:
         elif len(above) > 1:
             message = f"`{leaf}` is covered twice: by {' and '.join(above)}"
             yield case.page.error(("fields", above[-1]), message, "keep one of them")
-
-
-def _is_there(case: Case, path: str) -> bool:
-    try:
-        type_at(case.contract.schema, path)
-    except DocumentError:
-        return False
-    return True
 
 
 def fit_findings(case: Case) -> Iterator[Finding]:

@@ -90,7 +90,7 @@ class _Terms:
             yield self._page.error(("processing", "transfer_mechanism"), message, remedy)
         elif mechanism is None and agreement.processing.place not in agreement.places:
             message = (
-                f"{agreement.processing.place} is not among the agreed places: everything will be withheld (place)"
+                f"{agreement.processing.place} is not among the agreed places: everything is withheld (place)"
             )
             yield self._page.warning(("processing", "place"), message, "agree on the place, or name what covers it")
 
