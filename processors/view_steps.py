@@ -23,9 +23,9 @@ from .mask import masking
 from .noise import NoiseScope, mechanism
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Release:
-    """What the view of one event takes besides the event.
+    """What the view of one event takes besides the event. Never printed: it holds a secret.
 
     `event_id` is the event's own id as text; `subjects` the keys of its data subjects by the path that names them;
     `bulk` the key of fields that are about nobody. Randomness comes from `nonce` alone.
@@ -38,7 +38,7 @@ class Release:
     bulk: BulkKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Making:
     """The making of one view record: what is released, and the event id that the view shows."""
 

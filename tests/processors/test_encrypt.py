@@ -1,0 +1,141 @@
+"""One encrypted field: padding, the form's bytes, what a changed bit does, limits of bulk keys, others' vectors."""
+
+import json
+import multiprocessing
+import os
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from hypothesis import given
+from hypothesis import strategies as st
+
+from penstock.processors.encrypt import BulkKey, open_, seal
+from penstock.schemas.encrypted import HEAD_BYTES, padded, padded_size, sealed_from, unpadded
+from penstock.schemas.errors import KeyUnavailableError, RecordError
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "wycheproof_aes_256_gcm.json").read_text())["tests"]
+
+
+@dataclass(frozen=True)
+class Key:
+    handle: bytes = b"handle-8"
+    key: bytes = b"k" * 32
+
+
+KEY = Key()
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: str(vector["tcId"]))
+def test_wycheproof(vector):
+    key, nonce, aad, message, cipher, tag = (
+        bytes.fromhex(vector[part]) for part in ("key", "iv", "aad", "msg", "ct", "tag")
+    )
+    if vector["result"] == "valid":
+        assert AESGCM(key).encrypt(nonce, message, aad) == cipher + tag
+        assert AESGCM(key).decrypt(nonce, cipher + tag, aad) == message
+    else:
+        with pytest.raises(InvalidTag):
+            AESGCM(key).decrypt(nonce, cipher + tag, aad)
+
+
+@given(st.binary(max_size=3000))
+def test_padding_round_trips_and_is_canonical(value):
+    full = padded(value)
+    assert unpadded(full) == value
+    assert len(full) == padded_size(len(value)) > len(value)
+    for other in (full + b"\x00", full[:-1], value):
+        if other != full:
+            with pytest.raises(RecordError):
+                unpadded(other)
+
+
+def test_padded_sizes():
+    sizes = [padded_size(size) for size in (0, 15, 16, 31, 32, 63, 64, 71, 72, 100, 1000, 100_000)]
+    assert sizes == [16, 16, 32, 32, 64, 64, 72, 72, 80, 104, 1024, 100_352]
+    assert all(padded_size(size) - size <= max(16, size // 8 + 1, 32) for size in range(70_000))
+
+
+def test_padding_hides_null_and_magnitude():
+    """Null (one byte of union index), a small and the largest long, a short name: all of one length."""
+    lengths = {
+        len(seal(value, KEY, b"", os.urandom)) for value in (b"\x00", b"\x02\x02", b"\x02" + b"\xff" * 9, b"Ann")
+    }
+    assert lengths == {HEAD_BYTES + 16 + 16}
+
+
+@given(st.binary(max_size=200), st.binary(max_size=50))
+def test_opens_only_with_the_same_key_and_data(value, additional):
+    sealed = sealed_from(seal(value, KEY, additional, os.urandom))
+    assert sealed.handle == KEY.handle
+    assert open_(sealed, KEY.key, additional) == value
+    for key, data in ((b"K" * 32, additional), (KEY.key, additional + b"x")):
+        with pytest.raises(RecordError, match="does not open"):
+            open_(sealed, key, data)
+
+
+def _open_bound_to_its_handle(data):
+    sealed = sealed_from(data)
+    return open_(sealed, KEY.key, sealed.handle)
+
+
+def test_no_flipped_bit_opens():
+    """Every single bit of one field (version, nonce, ciphertext, tag); the handle is bound through the data."""
+    whole = seal(b"a value", KEY, KEY.handle, os.urandom)
+    for bit in range(8 * len(whole)):
+        bent = bytearray(whole)
+        bent[bit // 8] ^= 1 << (bit % 8)
+        with pytest.raises(RecordError):
+            _open_bound_to_its_handle(bytes(bent))
+
+
+@pytest.mark.parametrize("size", [0, 1, 20, HEAD_BYTES + 31])
+def test_a_cut_field_is_refused(size):
+    with pytest.raises(RecordError):
+        sealed_from(seal(b"x", KEY, b"", os.urandom)[:size])
+
+
+def test_a_bulk_key_counts_and_then_refuses(monkeypatch):
+    monkeypatch.setattr(BulkKey, "MOST_USES", 3)
+    bulk = BulkKey(KEY.handle, KEY.key)
+    found = [sealed_from(seal(b"x", bulk, b"", bulk.nonce)).nonce for _ in range(3)]
+    assert found == [number.to_bytes(12, "big") for number in range(3)]
+    with pytest.raises(KeyUnavailableError, match="used up"):
+        bulk.nonce(12)
+
+
+def test_a_bulk_key_never_gives_a_nonce_twice_to_threads():
+    bulk, given_out = BulkKey(KEY.handle, KEY.key), []
+    workers = [
+        threading.Thread(target=lambda: given_out.extend(bulk.nonce(12) for _ in range(5_000))) for _ in range(4)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert Counter(given_out).most_common(1)[0][1] == 1
+    assert len(given_out) == 20_000
+
+
+def _use_in_child(bulk, results):
+    try:
+        results.put(bulk.nonce(12))
+    except KeyUnavailableError:
+        results.put("refused")
+
+
+def test_a_forked_child_cannot_use_its_parents_bulk_key():
+    context = multiprocessing.get_context("fork")
+    bulk, results = BulkKey(KEY.handle, KEY.key), context.Queue()
+    child = context.Process(target=_use_in_child, args=(bulk, results))
+    child.start()
+    assert results.get(timeout=30) == "refused"
+    child.join()
+
+
+def test_a_bulk_key_is_not_printed():
+    assert "6b6b" not in repr(BulkKey(KEY.handle, KEY.key)) + str(BulkKey(KEY.handle, KEY.key))
