@@ -78,7 +78,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the library's signature
         """Note a client that went away; the library would print a stack into the role's log."""
-        log.debug("a health request failed", exc_info=True)
+        log.debug("a health request failed")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -98,9 +98,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep probes out of the log."""
 
 
-def ask(port: int, path: str) -> tuple[int, str] | None:
+def ask(port: int, path: str, timeout_s: float = TIMEOUT_S) -> tuple[int, str] | None:
     """Return status and body of a role's page; None if nothing answers there. Never goes through a proxy."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -125,17 +125,18 @@ def status(ecosystem_dir: Path) -> list[dict[str, Any]]:
 def _row(facts: dict[str, Any]) -> dict[str, Any]:
     if not is_running(int(facts["pid"])):
         return {**facts, "state": "stopped", "since": None, "reason": ""}
-    answer = ask(int(facts["port"]), "/health")
-    said = _said(answer[1]) if answer else {}
+    said = health_of(int(facts["port"]))
     # Its number and port may be another's by now.
     if (said.get("role"), said.get("pid")) != (facts["role"], facts["pid"]):
         return {**facts, "state": "not answering", "since": None, "reason": ""}
     return {**facts, **said}
 
 
-def _said(body: str) -> dict[str, Any]:
+def health_of(port: int, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+    """Return what the role that answers on `port` says of itself; nothing if none does."""
+    answer = ask(port, "/health", timeout_s)
     try:
-        found = json.loads(body)
+        found = json.loads(answer[1]) if answer else None
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
