@@ -92,7 +92,8 @@ class _Reader:
 
     def value(self, node: yaml.Node, key: Key) -> Any:
         if id(node) in self._seen:
-            self._problem(node, key, "an alias", "write the value out: what is signed must be what is read")
+            remedy = "write the value out: what is signed must be what is read"
+            self.problems.append(Problem(self.file, self.lines[key], dotted(key), "an alias", remedy))
             return None
         self._seen.add(id(node))
         if node.tag not in _PLAIN_TAGS:
@@ -122,7 +123,8 @@ class _Reader:
         return found
 
     def _item(self, node: yaml.Node, key: Key) -> Any:
-        self.lines[key] = node.start_mark.line + 1
+        # An alias gives the node of its anchor, which stands elsewhere.
+        self.lines[key] = self.lines[key[:-1]] if id(node) in self._seen else node.start_mark.line + 1
         return self.value(node, key)
 
     def _plain(self, node: yaml.ScalarNode, key: Key) -> Any:
