@@ -103,7 +103,8 @@ def _decimal_bucket(size: float, leaf: Leaf) -> Coarsen:
     branches = leaf.type if isinstance(leaf.type, list) else [leaf.type]
     said = next(branch for branch in branches if isinstance(branch, dict))
     exact = Fraction(repr(size)) * Fraction(10 ** int(said.get("scale", 0)))
-    width, places = exact.numerator, said.get("size")
+    width = exact.numerator
+    places: int | None = said.get("size")
     if exact.denominator != 1:
         raise DocumentError(
             "the buckets of a decimal have a size of its scale", place=leaf.path, remedy="write size: 100, say"
@@ -111,9 +112,9 @@ def _decimal_bucket(size: float, leaf: Leaf) -> Coarsen:
 
     def coarsen(value: bytes) -> bytes:
         bound: int = int.from_bytes(value, "big", signed=True) // width * width
-        if places is None:
-            return bound.to_bytes((bound.bit_length() + 8) // 8, "big", signed=True)
-        return max(bound, -(1 << (8 * places - 1))).to_bytes(places, "big", signed=True)
+        if places is not None:
+            bound = max(bound, -(1 << (8 * places - 1)))
+        return bound.to_bytes(places or (bound.bit_length() + 8) // 8, "big", signed=True)
 
     return coarsen
 

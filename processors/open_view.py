@@ -40,6 +40,12 @@ class Inner:
     decode: Callable[[bytes], Any]
 
 
+class Decoder(Protocol):
+    """Reads values of one type."""
+
+    def decode(self, data: bytes) -> Any: ...
+
+
 class Visitor(Protocol):
     """What is done with each encrypted field."""
 
@@ -51,9 +57,13 @@ Walk = Callable[[Any, Visitor, Spot], Any]
 
 
 class OpenProgram:
-    """Opens records of one view. `view_schema` is the registered one, with its properties."""
+    """Opens records of one view. `view_schema` is the registered one, with its properties.
 
-    def __init__(self, view_schema: Mapping[str, Any]) -> None:
+    `inner` makes the codec of an encrypted field's type: physical values unless a caller wants logical ones.
+    """
+
+    def __init__(self, view_schema: Mapping[str, Any], inner: Callable[[Any], Decoder] = Codec) -> None:
+        self._inner = inner
         label = view_label(view_schema)
         self._tree = tree(view_schema)
         self._walk = self._node(self._tree.root)
@@ -67,15 +77,22 @@ class OpenProgram:
             self._walk(record, visitor, Spot())
         return visitor.found
 
-    def open(self, record: Mapping[str, Any], keys: Mapping[bytes, bytes]) -> dict[str, Any]:
+    def shown_id(self, record: Mapping[str, Any]) -> str:
+        """Return the event id that binds the encrypted fields, as text, of a record in physical form."""
+        return str(self._event_id(record))
+
+    def open(
+        self, record: Mapping[str, Any], keys: Mapping[bytes, bytes], *, shown_id: str | None = None
+    ) -> dict[str, Any]:
         """Return `record` with every encrypted field opened; `keys` holds the keys by handle.
 
-        Raises KeyUnavailableError, naming field and handle, when a key is missing; RecordError, naming the field, when
+        A record with logical values comes with the `shown_id` of its physical form: a UUID has forgotten how it was
+        written. Raises KeyUnavailableError, naming field and handle, when a key is missing; RecordError, naming the field, when
         one does not open: it was altered, or belongs to another place.
         """
         if self._walk is None:
             return dict(record)
-        visitor = _Opening(self._binding, str(self._event_id(record)).encode(), keys)
+        visitor = _Opening(self._binding, (shown_id or self.shown_id(record)).encode(), keys)
         opened: dict[str, Any] = self._walk(record, visitor, Spot())
         return opened
 
@@ -83,7 +100,7 @@ class OpenProgram:
         """Return the walk through values of a node; None when nothing in them is encrypted."""
         if isinstance(node, dict) and ENCRYPTED in node:
             original = node[ENCRYPTED]
-            inner = Inner(type_digest(original), Codec(original).decode)
+            inner = Inner(type_digest(original), self._inner(original).decode)
             return lambda data, visitor, spot: visitor.field(data, inner, spot)
         bare, nullable = self._tree.without_null(node)
         walk = self._interior(bare)

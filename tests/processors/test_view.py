@@ -2,7 +2,9 @@
 
 import copy
 import json
+from datetime import date
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from avro_strategies import record_schemas, values
@@ -14,13 +16,14 @@ from penstock.processors.open_view import OpenProgram
 from penstock.processors.view import compile_view
 from penstock.schemas.avro_paths import covers, leaves
 from penstock.schemas.avro_tree import tree
-from penstock.schemas.codec import Codec
+from penstock.schemas.codec import Codec, LogicalCodec
 from penstock.schemas.encrypted import HEAD_BYTES
 from penstock.schemas.errors import DocumentError, KeyUnavailableError, RecordError
 from penstock.schemas.view_label import VIEW, view_schema_of
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "encrypted_1.json").read_text())
 MANY = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+DATE = {"type": "int", "logicalType": "date"}
 HEAD = (("id", "string"), ("person", ["null", "string"]))
 
 
@@ -248,6 +251,20 @@ def test_golden_fields_still_open():
         path = tuple(int(part) if part.isdigit() else part for part in name.split("."))
         view = put(view, path, bytes.fromhex(data))
     assert world.open(view) == EVENT
+
+
+def test_a_record_with_logical_values_opens_by_its_event_id_as_written():
+    """A recipient's UUID object has lost the capitals that bind the fields."""
+    schema = record(("id", {"type": "string", "logicalType": "uuid"}), ("person", "string"), ("day", DATE))
+    world = World(contract_of(schema), agreement_of({"id": PASS, "person": PASS, "day": ENCRYPT}))
+    event = {"id": "0D7F5B0E-4C1C-4A55-9D0F-1F3A7B1F9A01", "person": "p", "day": 20454}
+    view = world.view(event)
+    typed = LogicalCodec(world.schema).decode(world.codec.encode(view))
+    program = OpenProgram(world.schema, inner=LogicalCodec)
+    opened = program.open(typed, world.keys, shown_id=program.shown_id(view))
+    assert opened == {"id": UUID(event["id"]), "person": "p", "day": date(2026, 1, 1)}
+    with pytest.raises(RecordError, match="does not open"):
+        program.open(typed, world.keys)
 
 
 # --- whose key --------------------------------------------------------------------------------------------------------
