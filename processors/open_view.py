@@ -87,8 +87,8 @@ class OpenProgram:
         """Return `record` with every encrypted field opened; `keys` holds the keys by handle.
 
         A record with logical values comes with the `shown_id` of its physical form: a UUID has forgotten how it was
-        written. Raises KeyUnavailableError, naming field and handle, when a key is missing; RecordError, naming the field, when
-        one does not open: it was altered, or belongs to another place.
+        written. Raises KeyUnavailableError, naming field and handle, when a key is missing; RecordError, naming the
+        field, when one does not open: it was altered, or belongs to another place.
         """
         if self._walk is None:
             return dict(record)
