@@ -61,9 +61,7 @@ def put_in_force(directory: Path, *, unsigned: bool) -> PutInForce:
     Raises DocumentError, RefusedError (signatures), UnavailableError (Kafka or registry do not answer).
     """
     documents = fit_documents(directory)
-    lacking = unsigned_agreements(documents)
-    if lacking:
-        _refuse_unless_allowed(documents, lacking, unsigned=unsigned)
+    lacking = refuse_unsigned(documents, unsigned=unsigned)
     views = {
         key: view_schema_of(documents.contracts[agreement.dataset], agreement)
         for key, agreement in documents.agreements.items()
@@ -83,7 +81,11 @@ def unsigned_agreements(documents: Documents) -> dict[str, str]:
     return found
 
 
-def _refuse_unless_allowed(documents: Documents, lacking: Mapping[str, str], *, unsigned: bool) -> None:
+def refuse_unsigned(documents: Documents, *, unsigned: bool) -> dict[str, str]:
+    """Return why agreements do not count as signed, where that is accepted. Raises RefusedError where it is not."""
+    lacking = unsigned_agreements(documents)
+    if not lacking:
+        return lacking
     said = "; ".join(f"{key}: {reason}" for key, reason in sorted(lacking.items()))
     if isinstance(documents.ecosystem.cluster, NamedCluster):
         raise RefusedError(f"not signed by both parties: {said}", remedy="penstock agreements sign")
@@ -92,6 +94,7 @@ def _refuse_unless_allowed(documents: Documents, lacking: Mapping[str, str], *, 
             f"not signed by both parties: {said}",
             remedy="penstock agreements sign, or --unsigned for a trial on the embedded broker",
         )
+    return lacking
 
 
 def plan_of(directory: Path) -> list[Change]:

@@ -14,6 +14,7 @@ class ConsentReader:
     def __init__(self, cluster: Cluster) -> None:
         self._tail = Tail(cluster, CONSENTS)
         self._given: dict[str, set[bytes]] = {}
+        self._known: set[tuple[str, bytes]] = set()
         self.given: dict[str, frozenset[bytes]] = {}
 
     @property
@@ -29,6 +30,10 @@ class ConsentReader:
         """Take in what is new."""
         self._take(self._tail.poll(wait_s))
 
+    def knows(self, agreement: str, subject: bytes) -> bool:
+        """Say whether the subject has said anything about the agreement, yes or no."""
+        return (agreement, subject) in self._known
+
     def _take(self, entries: list[Entry]) -> None:
         changed = {self._take_one(entry) for entry in entries}
         for agreement in changed:
@@ -41,6 +46,7 @@ class ConsentReader:
             # Skipping it could be skipping a withdrawal.
             raise DocumentError(bad.message, place=f"{CONSENTS}/0/{entry.offset}") from None
         subjects = self._given.setdefault(consent.agreement, set())
+        self._known.add((consent.agreement, consent.subject))
         if consent.given:
             subjects.add(consent.subject)
         else:

@@ -20,7 +20,9 @@ class Cluster:
             "bootstrap.servers": self.bootstrap,
             # Nagle's algorithm holds small requests back: with it a 12-partition flush takes four times as long.
             "socket.nagle.disable": True,
-            "log_level": 4,
+            "log_level": 3,
+            "reconnect.backoff.ms": 250,
+            "reconnect.backoff.max.ms": 2_000,
             **self.security,
         }
 

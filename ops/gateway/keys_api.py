@@ -42,6 +42,7 @@ class KeyDesk:
 
     def routes(self) -> list[Route]:
         return [
+            Route("/v1/health", _health, methods=["GET"]),
             Route("/v1/agreements/{agreement}", _guarded(self._describe), methods=["GET"]),
             Route("/v1/agreements/{agreement}/keys", _guarded(self._hand_out), methods=["POST"]),
         ]
@@ -102,6 +103,10 @@ def _guarded(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Req
             return _error(503, error)
 
     return answer
+
+
+async def _health(_request: Request) -> Response:
+    return JSONResponse({"state": "running"})
 
 
 def _error(status: int, error: Exception) -> JSONResponse:

@@ -1,0 +1,34 @@
+"""`penstock read`: a recipient's view as plain records."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .recipient import open_view
+
+
+def records(
+    directory: Path, agreement: str, gateway: str, bootstrap: str, *, follow: bool
+) -> Iterator[Mapping[str, Any]]:
+    """Yield the values of a view, to its present end or, with `follow`, for ever.
+
+    Without `gateway` the ecosystem in `directory` says where it is, and whose token to use.
+    """
+    where, token = _access(directory, agreement, gateway)
+    with open_view(agreement, gateway=where, token=token, bootstrap=bootstrap or None) as view:
+        for record in view if follow else view.to_end():
+            yield record.value
+
+
+def _access(directory: Path, agreement: str, gateway: str) -> tuple[str, str]:
+    import os
+
+    token = os.environ.get("PENSTOCK_TOKEN", "")
+    if gateway and token:
+        return gateway, token
+    from .in_force import generation_in_force, held_agreement
+    from .wiring import Wiring
+
+    wiring = Wiring(directory)
+    recipient = held_agreement(generation_in_force(wiring), agreement).agreement.recipient
+    return gateway or wiring.gateway_url(), wiring.token_of(recipient)

@@ -1,0 +1,76 @@
+"""`up` as people see it: the live table, or one delivery with its summary."""
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+
+from .summary import summary
+from .up import Running, Say, deliver_all, running
+from .watch import Display, Watch, Watched
+
+TICK_S = 0.1
+
+
+def show_live(directory: Path, say: Say, *, unsigned: bool) -> None:
+    """Run until Ctrl-C or SIGTERM, showing what happens."""
+    with (
+        _told_to_stop() as stop,
+        running(directory, say, unsigned=unsigned) as run,
+        _display(run, Console()) as display,
+    ):
+        run.totals.catch_up()
+        while not stop.wait(TICK_S):
+            display.tick()
+
+
+def deliver_once(directory: Path, say: Say, *, unsigned: bool) -> Mapping[str, Any]:
+    """Deliver the input that is there and return the summary; progress is shown on standard error."""
+    started = time.monotonic()
+    with running(directory, say, unsigned=unsigned) as run:
+        with _display(run, Console(stderr=True)) as display:
+            deliver_all(run, display.tick)
+            display.show()
+        return summary(run.totals, run.put.applied.generation.agreements, time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def _display(run: Running, console: Console) -> Iterator[Display]:
+    generation = run.put.applied.generation
+    watched = Watched(
+        ecosystem=run.documents.ecosystem.title,
+        run=run.wiring.home.run,
+        datasets=sorted(generation.contracts),
+        recipients={key: held.agreement.recipient for key, held in sorted(generation.agreements.items())},
+        generation=lambda: generation.number,
+        unsigned=run.put.unsigned,
+        roles=run.supervisor.snapshot,
+        lags=run.lags.latest,
+        totals=run.totals,
+    )
+    with Display(Watch(watched), console) as display:
+        yield display
+
+
+@contextlib.contextmanager
+def _told_to_stop() -> Iterator[Event]:
+    """Give an event that Ctrl-C and SIGTERM set, also while everything starts."""
+    stop = Event()
+
+    def tell(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
