@@ -1,5 +1,6 @@
 """The directory of a file source: which files count, what they hold, and where they go afterwards."""
 
+import contextlib
 import hashlib
 import itertools
 import logging
@@ -83,7 +84,9 @@ class Inbox:
         target = self._move(name, self._failed)
         if target is not None:
             log.warning("%r moved to failed/: %s", name, reason)
-            target.with_name(f"{target.name}.reason").write_text(f"{reason}\n", encoding="utf-8")
+            # The log has it already; a full disk or a name of 255 bytes is no reason to stop the others.
+            with contextlib.suppress(OSError):
+                target.with_name(f"{target.name}.reason").write_text(f"{reason}\n", encoding="utf-8")
 
     def _unchanged(self, name: str, seen: os.stat_result) -> bool:
         try:
