@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel
-
 from ...schemas.agreement import Agreement
 from ...schemas.canonical import canonical
 from ...schemas.charter import Charter
@@ -14,6 +12,7 @@ from ...schemas.connectors import Connectors
 from ...schemas.contract import DataContract
 from ...schemas.ecosystem import Ecosystem
 from ...schemas.generation import agreement_record, contract_record
+from ...schemas.model import Model
 from ...schemas.odcs import read_contract
 from ...schemas.problem import Finding, Problem, ProblemsError
 from ...schemas.scenario import Scenario
@@ -24,7 +23,7 @@ from ...schemas.yaml_lines import Source, read_yaml
 MOST_BYTES = 1 << 20
 CONTRACT, SIGNATURES, YAML = ".odcs.yaml", ".signatures.yaml", ".yaml"
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Model)
 
 
 @dataclass(frozen=True, slots=True)
