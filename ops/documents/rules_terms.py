@@ -89,9 +89,7 @@ class _Terms:
             remedy = did_you_mean(mechanism, self._charter.transfer_mechanisms) or "add it to the charter"
             yield self._page.error(("processing", "transfer_mechanism"), message, remedy)
         elif mechanism is None and agreement.processing.place not in agreement.places:
-            message = (
-                f"{agreement.processing.place} is not among the agreed places: everything is withheld (place)"
-            )
+            message = f"{agreement.processing.place} is not among the agreed places: everything is withheld (place)"
             yield self._page.warning(("processing", "place"), message, "agree on the place, or name what covers it")
 
     def validity(self, at_ms: int) -> Iterator[Finding]:
