@@ -55,12 +55,12 @@ def fit_documents(directory: Path) -> Documents:
     return load(directory)
 
 
-def put_in_force(directory: Path, *, unsigned: bool) -> PutInForce:
-    """Check the documents, weigh the signatures, put what they say in force.
+def put_in_force(directory: Path, *, unsigned: bool, checked: Documents | None = None) -> PutInForce:
+    """Check the documents (unless they are `checked`), weigh the signatures, put what they say in force.
 
     Raises DocumentError, RefusedError (signatures), UnavailableError (Kafka or registry do not answer).
     """
-    documents = fit_documents(directory)
+    documents = checked or fit_documents(directory)
     lacking = refuse_unsigned(documents, unsigned=unsigned)
     views = {
         key: view_schema_of(documents.contracts[agreement.dataset], agreement)

@@ -73,7 +73,7 @@ def _opened(  # noqa: PLR0913 - the parts of what runs
     brought = bring_opening_consents(directory, wiring)
     if brought:
         say(f"{brought} consents that the example brings along are recorded")
-    put = put_in_force(directory, unsigned=unsigned)
+    put = put_in_force(directory, unsigned=unsigned, checked=documents)
     say(put.sentence())
     if not isinstance(documents.ecosystem.cluster, NamedCluster):
         wiring.issue_missing_tokens(sorted({one.recipient for one in documents.agreements.values()}))

@@ -1,11 +1,10 @@
 """`penstock agreements`: what is in force, and ending or pausing it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from ...schemas.generation import Status
 from .common import AsJson, In, say, show
 
 app = typer.Typer(help="Agreements: list, show, sign, suspend, resume, terminate.", no_args_is_help=True)
@@ -71,7 +70,7 @@ def terminate(agreement: Id, directory: In = Path()) -> None:
     _change(directory, agreement, "terminated")
 
 
-def _change(directory: Path, agreement: str, status: Status) -> None:
+def _change(directory: Path, agreement: str, status: Literal["in_force", "suspended", "terminated"]) -> None:
     from ..wiring import Wiring, now_ms
 
     generation = Wiring(directory).applier().change_status(agreement, status, now_ms())

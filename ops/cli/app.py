@@ -25,13 +25,18 @@ evidence.add_to(app)
 app.add_typer(brokers.app, name="broker")
 
 
-@app.callback()
-def version(*, show: bool = typer.Option(False, "--version", help="Print the version and end.", is_eager=True)) -> None:
+@app.callback(invoke_without_command=True)
+def version(
+    context: typer.Context,
+    *,
+    show: bool = typer.Option(False, "--version", help="Print the version and end.", is_eager=True),
+) -> None:
     if show:
         from ... import __version__
 
         typer.echo(__version__)
-        raise typer.Exit
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def main() -> None:
