@@ -65,7 +65,7 @@ class SchemasTopic:
         while last not in seen:
             if time.monotonic() > deadline:
                 raise UnavailableError("a committed record does not appear", place=SCHEMAS, remedy="check the brokers")
-            seen += [_record(entry) for entry in self._tail.poll(0.1)]
+            seen += [_record(entry) for entry in self._tail.poll(0.01)]
         return seen
 
     def step_down(self) -> None:

@@ -10,6 +10,8 @@ from ..schemas.errors import UnavailableError
 from .settings import Cluster
 
 PATIENCE_S = 20.0
+STEP_S = 0.05
+"""The client fills a batch or waits this long, even when the end is reached at once: it is the price of every look."""
 _ABSENT = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 - the client's own constant
@@ -51,13 +53,17 @@ class Tail:
         """
         self._assign()  # the end is reported once for each assignment
         deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline:
-            for entry in self._entries(0.5, 10_000):
+        ended = False
+        while not ended and time.monotonic() < deadline:
+            # A batch is taken whole: what arrived behind the end would not be given again by `poll`.
+            for entry in self._entries(STEP_S, 10_000):
                 if entry is None:
-                    return
+                    ended = True
+                    continue
                 deadline = time.monotonic() + PATIENCE_S
                 yield entry
-        raise UnavailableError(f"{self.topic} could not be read to its end", remedy="check that Kafka is up")
+        if not ended:
+            raise UnavailableError(f"{self.topic} could not be read to its end", remedy="check that Kafka is up")
 
     def _entries(self, wait_s: float, limit: int) -> Iterator[Entry | None]:
         """Yield records, and None where the end of the topic was reached."""
