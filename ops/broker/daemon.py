@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ...schemas.errors import UnavailableError
+from ...schemas.errors import PenstockError, UnavailableError
 from ..processes import is_running, read_status
 from .embedded import explained, install
 from .probe import broker_answers
@@ -39,8 +39,10 @@ def start_detached(ecosystem_dir: Path, timeout_s: float = 60.0) -> dict[str, An
     deadline = time.monotonic() + timeout_s
     while (now := status(ecosystem_dir))["state"] != "running":
         ended = launched is None or not is_running(launched)
-        if time.monotonic() > deadline or (ended and now["state"] == "stopped"):
-            raise _did_not_start(ecosystem_dir, timeout_s)
+        if ended and now["state"] == "stopped":
+            raise _did_not_start(ecosystem_dir, "Kafka ended before it answered")
+        if time.monotonic() > deadline:
+            raise _did_not_start(ecosystem_dir, f"Kafka did not answer within {timeout_s:.0f} s")
         time.sleep(0.05)
     return now
 
@@ -85,9 +87,9 @@ def _launch(ecosystem_dir: Path) -> int:
     )
 
 
-def _did_not_start(ecosystem_dir: Path, timeout_s: float) -> Exception:
+def _did_not_start(ecosystem_dir: Path, why: str) -> PenstockError:
     root = broker_root(ecosystem_dir)
     said = (root / "logs" / "broker.out").read_text(encoding="utf-8", errors="replace").strip()
     if said.startswith("penstock: "):
         return UnavailableError(said.removeprefix("penstock: "))
-    return explained(UnavailableError(f"Kafka did not answer within {timeout_s:.0f} s", place=str(root)), root)
+    return explained(UnavailableError(why, place=str(root)), root)

@@ -175,7 +175,9 @@ def explained(error: PenstockError, root: Path) -> PenstockError:
         return ConfigurationError("Kafka ended: no space is left", place=str(root), remedy="free some space")
     if "Address already in use" in tail:
         return UnavailableError("Kafka's port was taken just now", place=error.place, remedy="start again")
-    return UnavailableError(error.message, place=error.place, remedy=f"read the logs in {logs}")
+    output = _tail(logs / "broker.out").strip()
+    message = f"{error.message}: {output[-500:]}" if output else error.message
+    return UnavailableError(message, place=error.place, remedy=f"read the logs in {logs}")
 
 
 def _tail(file: Path, size: int = 8000) -> str:
