@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...processors.view import compile_view
 from ...schemas.errors import DocumentError
 from ...schemas.problem import Finding, Level, in_order
-from ...schemas.view_schema import derive_view
+from ...schemas.view_label import view_schema_of
 from .load import Documents, read
 from .pages import Case, cases
 from .rules_charter import charter_findings
@@ -63,12 +64,13 @@ def _case_findings(case: Case) -> Iterator[Finding]:
     yield from found
     yield from note_findings(case)
     if not errors(found):
-        yield from _underivable(case)
+        yield from _unusable(case)
 
 
-def _underivable(case: Case) -> Iterator[Finding]:
-    """Yield why no view follows from documents that no rule objects to."""
+def _unusable(case: Case) -> Iterator[Finding]:
+    """Yield why a worker would refuse documents that no rule objects to: then a rule is missing, and nothing flows."""
     try:
-        derive_view(case.contract.schema, case.agreement.fields, case.agreement.id)
+        compile_view(case.contract, case.contract.schema, case.agreement, view_schema_of(case.contract, case.agreement))
     except DocumentError as failure:
-        yield case.page.error(("fields",), failure.message, failure.remedy)
+        key = ("fields", failure.place) if failure.place in case.agreement.fields else ("fields",)
+        yield case.page.error(key, failure.message, failure.remedy)

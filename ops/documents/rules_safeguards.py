@@ -57,7 +57,7 @@ def role_findings(case: Case) -> Iterator[Finding]:
 def _event_id(case: Case) -> Iterator[Finding]:
     path = case.contract.event_id
     safeguard = case.under(path)
-    if case.contract.subject_paths and isinstance(safeguard, Pass):
+    if case.contract.data_subject and isinstance(safeguard, Pass):
         message = f"the event id `{path}` of personal data passes: it would join what pseudonyms keep apart"
         yield case.page.error(("fields", path), message, "pseudonymise it: it is then re-keyed for this agreement")
     encrypts = any(isinstance(one.safeguard, Encrypt) for one in case.protected)

@@ -616,6 +616,29 @@ def test_a_second_subject_of_a_field_may_be_pseudonymised(ecosystem) -> None:
     assert ecosystem.load().contracts["visits"].subject_paths == ("person.ref", "doctor")
 
 
+def test_what_a_worker_would_refuse_is_found_even_without_a_rule(ecosystem) -> None:
+    ecosystem.edit(AGREEMENT, "price: {do: pass}", "price: {do: generalise, to: bucket, size: 0.001}")
+    (found,) = errors(ecosystem.examine())
+    assert found.message == "the buckets of a decimal have a size of its scale"
+    assert (found.file, found.line) == (AGREEMENT, ecosystem.line(AGREEMENT, "price:"))
+
+
+def test_what_belongs_to_two_subjects_is_not_encrypted_as_one(ecosystem) -> None:
+    ecosystem.edit(
+        CONTRACT,
+        "{name: text, classification: public, customProperties: [{property: penstock.personalData, value: none}]}",
+        "{name: text, classification: public, customProperties: [{property: penstock.personalData, value: personal}]}",
+    )
+    ecosystem.edit(
+        CONTRACT,
+        "{name: count, classification: public, customProperties: [{property: penstock.personalData, value: none}]}",
+        "{name: count, classification: public, customProperties: [{property: penstock.personalData, value: personal},"
+        " {property: penstock.subject, value: doctor}]}",
+    )
+    (found,) = errors(ecosystem.examine())
+    assert "holds data of several data subjects, and is encrypted as one" in found.message
+
+
 def test_findings_come_in_the_order_of_files_and_lines(ecosystem) -> None:
     ecosystem.edit(AGREEMENT, "recipient: lab", "recipient: lob")
     ecosystem.edit(AGREEMENT, "retention: month", "retention: week")
