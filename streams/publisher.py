@@ -70,12 +70,15 @@ class Publisher:
         self._producer.init()  # first: from here on nobody else moves the position
         positions = SourcePositions(self._bench.cluster, self._feed.name)
         self._feed.source.open(positions.position, positions.finished)
-        intake = self._intake(self._control.in_force())
+        generation, text = self._control.in_force(), self._feed.source.text
+        intake = self._intake(generation)
         self._bench.observer.state("running", "")
         for batch in self._feed.source.batches(BATCH_RECORDS):
             newer = self._control.poll()
-            if newer is not None:
-                intake = self._intake(newer)
+            if newer is not None or self._feed.source.text != text:
+                # A source of format `auto` says with each batch whether its values are text (CSV).
+                generation, text = newer or generation, self._feed.source.text
+                intake = self._intake(generation)
             if batch and batch[0].again:
                 intake.know(batch)
             elif batch:
