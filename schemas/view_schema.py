@@ -174,7 +174,10 @@ class _Derivation:
         """Digest the safeguards inside the record at `path`, by paths that start there. A reason protects nothing."""
         inside = {one: by for one, by in self._cut.items() if not path or (covers(path, one) and one != path)}
         return digest(
-            {one[len(path) :].lstrip("."): by.model_dump(mode="json", exclude={"reason"}) for one, by in inside.items()}
+            {
+                one[len(path) :].lstrip("."): by.model_dump(mode="json", exclude={"reason"}, exclude_none=True)
+                for one, by in inside.items()
+            }
         )
 
 
