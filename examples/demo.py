@@ -26,8 +26,13 @@ def main() -> int:
         print(f"there is no example {arguments.example}; there is: {', '.join(names)}", file=sys.stderr)
         return 3
     directory = ROOT / ".build" / "demo" / arguments.example
-    shutil.copytree(source, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    copy(source, directory)
     return once(source, directory) if arguments.once else live(source, directory)
+
+
+def copy(source: Path, directory: Path) -> None:
+    """Copy the documents; what running left in `directory` before stays."""
+    shutil.copytree(source, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
 
 
 def generate(source: Path, directory: Path, *options: str) -> list[str]:

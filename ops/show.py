@@ -42,6 +42,12 @@ def deliver_once(directory: Path, say: Say, *, unsigned: bool) -> Mapping[str, A
 
 @contextlib.contextmanager
 def _display(run: Running, console: Console) -> Iterator[Display]:
+    with Display(watch_of(run), console) as display:
+        yield display
+
+
+def watch_of(run: Running) -> Watch:
+    """Return the watch over what runs."""
     generation = run.put.applied.generation
     watched = Watched(
         ecosystem=run.documents.ecosystem.title,
@@ -54,8 +60,7 @@ def _display(run: Running, console: Console) -> Iterator[Display]:
         lags=run.lags.latest,
         totals=run.totals,
     )
-    with Display(Watch(watched), console) as display:
-        yield display
+    return Watch(watched)
 
 
 @contextlib.contextmanager
