@@ -39,10 +39,11 @@ class ConsentRecord:
 def consent_from(value: bytes | None) -> ConsentRecord:
     """Return the consent of a record's value. Raises RecordError for anything else."""
     record: Any = unpack(value)
+    if not isinstance(record, dict) or not isinstance(record.get("given"), bool):
+        raise RecordError(Refusal.FRAMING, "not a consent record")
     try:
-        given = record["given"]
-        if not isinstance(given, bool):
-            raise TypeError
-        return ConsentRecord(record["agreement"], bytes.fromhex(record["subject"]), given, int(record["at_ms"]))
+        return ConsentRecord(
+            record["agreement"], bytes.fromhex(record["subject"]), record["given"], int(record["at_ms"])
+        )
     except (KeyError, TypeError, ValueError):
         raise RecordError(Refusal.FRAMING, "not a consent record") from None
