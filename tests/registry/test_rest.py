@@ -44,15 +44,35 @@ class MemoryStore:
         return state
 
 
+class Current:
+    """Passes on to the store of the test that runs: starting a server for each would take longer than the tests."""
+
+    store: MemoryStore
+
+    def read(self, ask):
+        return self.store.read(ask)
+
+    def write(self, decide):
+        return self.store.write(decide)
+
+
+@pytest.fixture(scope="module")
+def server():
+    current = Current()
+    with serving(registry_routes(current)) as address:
+        yield current, address
+
+
 @pytest.fixture
 def store():
     return MemoryStore()
 
 
 @pytest.fixture
-def url(store):
-    with serving(registry_routes(store)) as address:
-        yield address
+def url(server, store):
+    current, address = server
+    current.store = store
+    return address
 
 
 def record(*fields, name="R"):
