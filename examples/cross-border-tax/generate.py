@@ -277,6 +277,7 @@ class Writer:
         self._dataset = dataset
         self._rng = random.Random(f"bad {dataset} {seed}")
         self._bad = bad
+        self._seed = seed
         self._rows: list[dict[str, Any] | None] = []
         self._number = 0
         self.written = 0
@@ -300,7 +301,7 @@ class Writer:
             return
         self._number += 1
         suffix, text = ("ndjson", self._ndjson()) if self._dataset == PAYMENTS else ("csv", self._csv())
-        name = f"{self._dataset}-{self._number:06d}.{suffix}"
+        name = f"{self._dataset}-{self._seed}-{self._number:06d}.{suffix}"  # no seed overwrites another's
         part = self._folder.parent / f".{name}.part"
         part.write_bytes(text)
         part.rename(self._folder / name)

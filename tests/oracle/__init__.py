@@ -4,6 +4,6 @@ Nothing here imports penstock, and nothing here is fast. Where penstock and the 
 """
 
 from .judge import Withheld, decide, summary
-from .view import Encrypted, Noised, Pseudonym, Rekeyed, disagreements
+from .view import Encrypted, Noised, Pseudonym, Rekeyed, disagreements, untagged
 
-__all__ = ["Encrypted", "Noised", "Pseudonym", "Rekeyed", "Withheld", "decide", "disagreements", "summary"]
+__all__ = ["Encrypted", "Noised", "Pseudonym", "Rekeyed", "Withheld", "decide", "disagreements", "summary", "untagged"]

@@ -38,6 +38,57 @@ class Contract:
         fastavro.parse_schema(self.schema)
         self.types: dict[str, Schema] = {}
         name_types(self.schema, "", self.types)
+        self.said: dict[str, Any] = {}
+        for top in document["schema"]:
+            self.read_properties(top.get("properties", []), "")
+
+    def read_properties(self, properties: list[Any], above: str) -> None:
+        for one in properties:
+            self.read_property(one, f"{above}.{one['name']}" if above else one["name"])
+
+    def read_property(self, one: Any, path: str) -> None:
+        """Keep what is said of each property by its path; items are those of an array as well as values of a map."""
+        customs = {custom["property"]: custom["value"] for custom in one.get("customProperties", [])}
+        self.said[path] = {"personal": customs.get("penstock.personalData"), "subject": customs.get("penstock.subject")}
+        self.read_properties(one.get("properties", []), path)
+        if "items" in one:
+            mark = "{}" if self.is_map(path) else "[]"
+            self.read_property(one["items"], path + mark)
+
+    def is_map(self, path: str) -> bool:
+        """Say whether the node at `path` is a map."""
+        schema, space = self.schema, ""
+        for name in path.replace("[]", ".[]").replace("{}", ".{}").split("."):
+            kind = self.without_null(schema, space)
+            if name == "[]":
+                schema, space = kind["items"], kind["space"]
+            elif name == "{}":
+                schema, space = kind["values"], kind["space"]
+            else:
+                (field,) = [field for field in kind["fields"] if field["name"] == name]
+                schema, space = field["type"], field["space"]
+        found = self.without_null(schema, space)
+        return not isinstance(found, list) and found["type"] == "map"
+
+    def without_null(self, schema: Schema, space: str) -> Schema:
+        """Return the type without null; a union of several branches stays one."""
+        kind = resolved(schema, space, self.types)
+        if not isinstance(kind, list):
+            return kind
+        rest = [branch for branch in kind if resolved(branch, space, self.types) != {"type": "null"}]
+        return resolved(rest[0], space, self.types) if len(rest) == 1 else rest
+
+    def subject_of(self, path: str) -> str | None:
+        """Return the path that names whose data is at `path`, None when it is nobody's."""
+        inside = [said for below, said in self.said.items() if covers(path, below) and said["personal"] is not None]
+        if not inside:
+            while path not in self.said:
+                path = path[:-2]  # items and values are what their array or map is said to be
+            inside = [self.said[path]]
+        about = {said["subject"] or self.data_subject for said in inside if said["personal"] != "none"}
+        if len(about) > 1:
+            raise ValueError(f"{path} holds data of several people")
+        return about.pop() if about else None
 
 
 def read(path: Path) -> Any:
@@ -83,3 +134,7 @@ def resolved(schema: Schema, space: str, types: dict[str, Schema]) -> Schema:
     if schema["type"] in {"record", "enum", "fixed", "array", "map"} or schema["type"] in PRIMITIVES:
         return schema
     return resolved(schema["type"], space, types)
+
+
+def covers(outer: str, path: str) -> bool:
+    return path == outer or path.startswith((f"{outer}.", f"{outer}[", f"{outer}{{"))

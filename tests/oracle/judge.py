@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from . import cel
 from .documents import Contract, Documents, resolved
-from .view import expected
+from .view import KeyUnavailableError, at, expected
 
 _read: dict[Path, Documents] = {}
 
@@ -42,7 +42,10 @@ def decide(  # noqa: PLR0917 - everything that a decision follows from
     reason = why_not(documents.charter, agreement, contract, event, at_ms, consents, (statuses or {}).get(agreement_id))
     if reason is not None:
         return Withheld("withheld", reason)
-    return "released", expected(contract, agreement, event)
+    try:
+        return "released", expected(contract, agreement, event)
+    except KeyUnavailableError:
+        return Withheld("withheld", "key_unavailable")
 
 
 def documents_in(directory: Path) -> Documents:
@@ -104,12 +107,6 @@ def consented(agreement: Any, contract: Contract, event: Any, consents: set[tupl
         return False
     subject = at(event, contract.data_subject)
     return subject not in {None, ""} and (agreement["id"], str(subject)) in consents
-
-
-def at(event: Any, path: str) -> Any:
-    for name in path.split("."):
-        event = None if event is None else event[name]
-    return event
 
 
 def for_cel(value: Any, schema: Any, space: str, contract: Contract) -> Any:

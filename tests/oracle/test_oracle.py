@@ -136,7 +136,7 @@ def test_disagreements_name_the_place() -> None:
     wanted = {
         "a": 1,
         "b": [{"c": view.Encrypted("x", "b[0].c", "string")}],
-        "d": view.Noised(Fraction(5), Fraction(5), whole=False),
+        "d": view.Noised(Fraction(5), Fraction(5), "double"),
     }
     right = {"a": 1, "b": [{"c": b"..."}], "d": -35.0}
     assert list(view.disagreements(wanted, right)) == []

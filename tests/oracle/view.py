@@ -4,6 +4,7 @@
 `disagreements` compares a view record, as decoded, with such a tree.
 """
 
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -11,7 +12,7 @@ from fractions import Fraction
 from math import floor
 from typing import Any
 
-from .documents import Contract, resolved
+from .documents import Contract
 
 EPOCH = date(1970, 1, 1)
 
@@ -45,14 +46,25 @@ class Noised:
 
     clamped: Fraction
     step: Fraction
-    whole: bool
+    kind: str
 
 
 @dataclass(frozen=True)
 class Exactly:
-    """A double that must be this fraction, as near as doubles come."""
+    """A float or double that must be this fraction, as near as its kind comes."""
 
     value: Fraction
+    kind: str = "double"
+
+
+class KeyUnavailableError(Exception):
+    """A field is to be protected for somebody whom the event does not name."""
+
+
+def at(event: Any, path: str) -> Any:
+    for name in path.split("."):
+        event = None if event is None else event[name]
+    return event
 
 
 def expected(contract: Contract, agreement: Any, event: Mapping[str, Any]) -> Any:
@@ -79,7 +91,7 @@ class _Walk:
         """Say whether anything at or below `path` is not omitted."""
         if path in self.fields:
             return self.fields[path]["do"] != "omit"
-        kind = self.one(schema, space)
+        kind = self.contract.without_null(schema, space)
         if isinstance(kind, list):
             return False
         if kind["type"] == "record":
@@ -92,29 +104,21 @@ class _Walk:
             return self.remains(kind["values"], kind["space"], f"{path}{{}}")
         return False
 
-    def one(self, schema: Any, space: str) -> Any:
-        """Return the type without null; a union of several branches stays one."""
-        kind = resolved(schema, space, self.contract.types)
-        if not isinstance(kind, list):
-            return kind
-        rest = [branch for branch in kind if resolved(branch, space, self.contract.types) != {"type": "null"}]
-        return resolved(rest[0], space, self.contract.types) if len(rest) == 1 else rest
-
     def hidden_whole(self, schema: Any, space: str, path: str) -> bool:
         """Say whether `path` is a map all of which is encrypted: then its keys are hidden too."""
-        kind = self.one(schema, space)
+        kind = self.contract.without_null(schema, space)
         if isinstance(kind, list) or kind["type"] != "map":
             return False
         return {said["do"] for below, said in self.fields.items() if below.startswith(path + "{}")} == {"encrypt"}
 
     def value(self, value: Any, schema: Any, space: str, path: str, place: str) -> Any:
         if self.hidden_whole(schema, space, path):
-            return Encrypted(value, place, schema)
+            return self.encrypted(value, schema, path, place)
         if path in self.fields:
             return self.protected(value, schema, space, path, place)
         if value is None:
             return None
-        kind = self.one(schema, space)
+        kind = self.contract.without_null(schema, space)
         if kind["type"] == "record":
             return self.record(value, kind, path, place)
         if kind["type"] == "array":
@@ -127,20 +131,31 @@ class _Walk:
             for key, item in value.items()
         }
 
-    def protected(self, value: Any, schema: Any, space: str, path: str, place: str) -> Any:
+    def encrypted(self, value: Any, schema: Any, path: str, place: str) -> Encrypted:
+        """A key is needed whatever the value: also null is hidden."""
+        subject = self.contract.subject_of(path)
+        if subject is not None and at(self.event, subject) in {None, ""}:
+            raise KeyUnavailableError(subject)
+        return Encrypted(value, place, schema)
+
+    def protected(self, value: Any, schema: Any, space: str, path: str, place: str) -> Any:  # noqa: PLR0911 - one a rule
         safeguard = self.fields[path]
         if safeguard["do"] == "encrypt":
-            return Encrypted(value, place, schema)
+            return self.encrypted(value, schema, path, place)
         if value is None or safeguard["do"] == "pass":
             return value
         if safeguard["do"] == "mask":
             return masked(value, safeguard)
         if safeguard["do"] == "generalise":
-            return generalised(value, self.one(schema, space), safeguard)
+            return generalised(value, self.contract.without_null(schema, space), safeguard)
         if safeguard["do"] == "pseudonymise":
-            return Rekeyed(str(value)) if path == self.contract.event_id else Pseudonym(str(value))
+            if path == self.contract.event_id:
+                return Rekeyed(str(value))
+            if value == "":
+                raise KeyUnavailableError(path)
+            return Pseudonym(str(value))
         if safeguard["do"] == "noise":
-            return noised(value, safeguard)
+            return noised(value, self.contract.without_null(schema, space)["type"], safeguard)
         raise AssertionError(safeguard)
 
 
@@ -177,13 +192,22 @@ def generalised(value: Any, kind: Any, safeguard: Any) -> Any:
     cell = floor(Fraction(value) / size) * size
     if to == "grid":
         cell += size / 2
-    return int(cell) if isinstance(value, int) else Exactly(cell)
+    return int(cell) if isinstance(value, int) else Exactly(cell, kind["type"])
 
 
-def noised(value: Any, safeguard: Any) -> Noised:
+def noised(value: Any, kind: str, safeguard: Any) -> Noised:
     low, high = (Fraction(bound) for bound in safeguard["clamp"])
     step = Fraction(safeguard.get("step", "1"))
-    return Noised(min(max(Fraction(value), low), high), step, isinstance(value, int))
+    return Noised(min(max(Fraction(value), low), high), step, kind)
+
+
+def untagged(value: Any) -> Any:
+    """Return a value without the words that say which branch of a union it is of."""
+    if isinstance(value, tuple):
+        return untagged(value[1])
+    if isinstance(value, dict):
+        return {name: untagged(one) for name, one in value.items()}
+    return [untagged(one) for one in value] if isinstance(value, list) else value
 
 
 # --- comparing --------------------------------------------------------------------------------------------------------
@@ -191,6 +215,7 @@ def noised(value: Any, safeguard: Any) -> Noised:
 
 def disagreements(wanted: Any, found: Any, path: str = "") -> Iterator[str]:
     """Yield a sentence for each place where a view record is not as wanted; encrypted bytes are opened elsewhere."""
+    wanted, found = untagged(wanted), untagged(found)
     if isinstance(wanted, dict) and isinstance(found, dict):
         if wanted.keys() != found.keys():
             yield f"{path or 'the record'}: has {sorted(found)}, wants {sorted(wanted)}"
@@ -217,16 +242,22 @@ def fits(wanted: Any, found: Any) -> bool:  # noqa: PLR0911 - one line a conditi
     if isinstance(wanted, Noised):
         return fits_noise(wanted, found)
     if isinstance(wanted, Exactly):
-        return isinstance(found, float) and found == float(wanted.value)
+        return isinstance(found, float) and found == nearest(wanted.value, wanted.kind)
     if type(wanted) is not type(found):
         return False
     return bool(wanted == found) or (wanted != wanted and found != found)  # noqa: PLR0124 - NaN is NaN here
 
 
 def fits_noise(wanted: Noised, found: Any) -> bool:
-    if wanted.whole:
+    """Say whether a number is some multiple of the step, of the right type."""
+    if wanted.kind in {"int", "long"}:
         return isinstance(found, int) and not isinstance(found, bool)
     if not isinstance(found, float):
         return False
     steps = round(Fraction(found) / wanted.step)
-    return found == float(steps * wanted.step)
+    return found == nearest(steps * wanted.step, wanted.kind)
+
+
+def nearest(exact: Fraction, kind: str) -> float:
+    """Return the float or double nearest to a fraction."""
+    return float(exact) if kind == "double" else struct.unpack("<f", struct.pack("<f", float(exact)))[0]
