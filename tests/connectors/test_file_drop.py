@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.connectors.file_drop import FileDrop
+from penstock.connectors.positions import Position
 from penstock.schemas.errors import ConfigurationError
 from penstock.schemas.ports import Source, SourceRecord
 
@@ -112,6 +113,11 @@ def test_the_position_is_the_one_agreed(tmp_path: Path) -> None:
     assert first == {"file": "a.ndjson", "sha256": sha256, "row": 1, "done": False, "failed": False}
     assert last == {**first, "row": 2, "done": True}
     assert [record.finishes for record in log.records] == [None, sha256]
+
+
+def test_positions_of_released_versions_are_read_and_written_alike() -> None:
+    golden = json.loads((Path(__file__).parents[1] / "golden" / "file_position_1.json").read_text())
+    assert [Position.of(one).as_mapping() for one in golden] == golden
 
 
 def test_unfinished_hidden_and_other_entries_are_not_files(tmp_path: Path) -> None:
