@@ -26,7 +26,7 @@ def derive_view(schema: Any, safeguards: Mapping[str, Safeguard], agreement_id: 
     Omitted: absent, and with the last field of a record the record, array or map that held it. Encrypted: `bytes` with
     the property `penstock.encrypted`; hides null too. Pseudonym: `string`. Masked: `string` without a logical type.
     Everything else keeps its type, and null stays null. Defaults of protected fields are gone. A record type that is
-    protected in several ways becomes several types, `<Name>_<8 hex>`.
+    protected in several ways becomes several types, `<Name>_<8 hex>`; where nothing protects it, it keeps its name.
 
     Raises DocumentError (place: the agreement) when schema or safeguards do not allow it; see `safeguard_cut`.
     """
@@ -130,15 +130,21 @@ class _Derivation:
         return new
 
     def _name_variants(self) -> dict[tuple[str, str], str]:
-        """Return the view's name of each record type by the digest of the safeguards inside it."""
+        """Return the view's name of each record type by the digest of the safeguards inside it.
+
+        What nothing protects keeps its name: the values of a union say their branch by it.
+        """
         found: dict[str, dict[str, None]] = {}
         self._collect(self._tree.root, "", found)
-        names = {
-            (name, variant): name if len(variants) == 1 else f"{name}_{variant[:_DIGITS]}"
-            for name, variants in found.items()
-            for variant in variants
-        }
-        names[self._tree.root, self._digest("")] = self._tree.root
+        root = self._tree.root
+        names = {}
+        for name, variants in found.items():
+            for variant in variants:
+                plain = name == root or len(variants) == 1 or variant == self._passed(name)
+                names[name, variant] = name if plain else f"{name}_{variant[:_DIGITS]}"
+        if len(found[root]) > 1:
+            msg = f"type `{root}` contains itself in a field that passes, with what is protected outside"
+            raise DocumentError(msg, remedy="omit or encrypt that field")
         return names
 
     def _collect(self, node: Any, path: str | None, found: dict[str, dict[str, None]]) -> None:
