@@ -1,12 +1,13 @@
 """Fixtures for every test: the real broker, started once, and hands to use it with."""
 
 import os
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from penstock.ops.broker.embedded import EmbeddedBroker, install
@@ -43,6 +44,19 @@ def broker_root(kafka_installed: None, tmp_path: Path) -> Path:  # noqa: ARG001 
     return tmp_path / "broker"
 
 
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[..., None]:
+    """`wait_until(condition, timeout_s=20)`: returns once `condition()` holds, fails if it does not in time."""
+
+    def wait(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, f"it did not come about within {timeout_s} s"
+            time.sleep(0.05)
+
+    return wait
+
+
 class Hands:
     """Plain client calls against one broker, with nothing of ours in between."""
 
@@ -75,7 +89,8 @@ class Hands:
         own = {"group.id": uuid.uuid4().hex, "auto.offset.reset": "earliest", "enable.auto.commit": False}
         consumer = Consumer({**self._base, **own, "isolation.level": isolation})
         try:
-            consumer.subscribe([topic])
+            partitions = consumer.list_topics(topic, 30).topics[topic].partitions
+            consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
             messages = consumer.consume(count, timeout_s)
             assert [m.error() for m in messages if m.error()] == []
             return [m.value() for m in messages]

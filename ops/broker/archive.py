@@ -26,7 +26,7 @@ def with_archive(jvm: Jvm, home: Path, say: Say) -> Jvm:
     """The same JVM, starting from its archive where one could be made."""
     stem = _stem(jvm, home)
     if _find(stem) is None and _worth_trying(jvm, stem):
-        with exclusive(home):
+        with exclusive(home, say):
             if _find(stem) is None and _worth_trying(jvm, stem):
                 _make(jvm, stem, say)
     archive = _find(stem)

@@ -84,7 +84,7 @@ def _escape(value: str) -> str:
 
 
 def logging_properties(folder: Path) -> str:
-    """java.util.logging: `broker.0.log` is the newest of three files of 10 MB; one line a record."""
+    """java.util.logging: `broker.0.log` is this run's, older ones up to `broker.4.log`; 10 MB each, a line a record."""
     pattern = str(folder).replace("%", "%%") + "/broker.%g.log"
     return render(
         {
@@ -92,8 +92,8 @@ def logging_properties(folder: Path) -> str:
             ".level": "INFO",
             "java.util.logging.FileHandler.pattern": pattern,
             "java.util.logging.FileHandler.limit": str(10 * 1024 * 1024),
-            "java.util.logging.FileHandler.count": "3",
-            "java.util.logging.FileHandler.append": "true",
+            "java.util.logging.FileHandler.count": "5",
+            "java.util.logging.FileHandler.append": "false",
             "java.util.logging.FileHandler.formatter": "java.util.logging.SimpleFormatter",
             "java.util.logging.SimpleFormatter.format": "%1$tF %1$tT.%1$tL %4$s %3$s %5$s%6$s%n",
         }

@@ -8,55 +8,54 @@ from pathlib import Path
 from typing import Any
 
 from ...schemas.errors import PenstockError, UnavailableError
-from ..processes import is_running, read_status
-from .embedded import explained, install
+from ..home import Home
+from ..processes import is_running
+from .embedded import EmbeddedBroker, explained, install
 from .probe import broker_answers
-from .role import broker_root, status_file
+from .role import STATUS_FILE
 from .storage import lock_holder
 
 
 def status(ecosystem_dir: Path) -> dict[str, Any]:
     """`state` (running, not answering, stopped) and, unless stopped, pid, bootstrap, log, replicas.
 
-    The lock decides, not the file; so a broker that `penstock up` runs is seen, and one that crashed is not.
+    The lock decides, not a file; so a broker that `penstock up` runs is seen, and one that crashed is not.
     """
-    holder = lock_holder(broker_root(ecosystem_dir))
-    facts = read_status(status_file(ecosystem_dir))
+    root = Home(ecosystem_dir).broker
+    holder = lock_holder(root)
     if holder is None:
         return {"state": "stopped"}
-    if facts is None or facts.get("pid") != holder:
-        return {"state": "not answering", "pid": holder}  # it is being prepared
-    state = "running" if broker_answers(facts["bootstrap"]) else "not answering"
-    return {"state": state, **facts, "replicas": 1}
+    broker = EmbeddedBroker(root)
+    state = "running" if broker_answers(broker.bootstrap) else "not answering"
+    return {"state": state, "pid": holder, "bootstrap": broker.bootstrap, "log": str(broker.log), "replicas": 1}
 
 
-def start_detached(ecosystem_dir: Path, timeout_s: float = 60.0) -> dict[str, Any]:
-    """Starts the broker unless one runs already; returns its status once it answers."""
+def start_detached(ecosystem_dir: Path, timeout_s: float = 60.0) -> str:
+    """Starts the broker unless one runs already; returns `host:port` once it answers."""
     launched = None
-    if lock_holder(broker_root(ecosystem_dir)) is None:
+    if lock_holder(Home(ecosystem_dir).broker) is None:
         install()  # here, where its progress is seen
         launched = _launch(ecosystem_dir)
     deadline = time.monotonic() + timeout_s
     while (now := status(ecosystem_dir))["state"] != "running":
-        ended = launched is None or not is_running(launched)
-        if ended and now["state"] == "stopped":
+        if now["state"] == "stopped" and (launched is None or not is_running(launched)):
             raise _did_not_start(ecosystem_dir, "Kafka ended before it answered")
         if time.monotonic() > deadline:
             raise _did_not_start(ecosystem_dir, f"Kafka did not answer within {timeout_s:.0f} s")
         time.sleep(0.05)
-    return now
+    return str(now["bootstrap"])
 
 
 def stop_detached(ecosystem_dir: Path, timeout_s: float = 20.0) -> bool:
     """Stops the broker cleanly, after `timeout_s` hard; False if none ran."""
-    root = broker_root(ecosystem_dir)
+    root = Home(ecosystem_dir).broker
     holder = lock_holder(root)
     if holder is not None:
         os.kill(holder, signal.SIGTERM)
         if not _ended(root, timeout_s):
             os.kill(holder, signal.SIGKILL)
             _ended(root, timeout_s)
-    status_file(ecosystem_dir).unlink(missing_ok=True)
+    (Home(ecosystem_dir).run / STATUS_FILE).unlink(missing_ok=True)
     return holder is not None
 
 
@@ -71,7 +70,7 @@ def _ended(root: Path, timeout_s: float) -> bool:
 
 def _launch(ecosystem_dir: Path) -> int:
     """The role in a session of its own, its output in the broker's logs."""
-    logs = broker_root(ecosystem_dir) / "logs"
+    logs = Home(ecosystem_dir).broker / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     write = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     return os.posix_spawn(
@@ -88,8 +87,9 @@ def _launch(ecosystem_dir: Path) -> int:
 
 
 def _did_not_start(ecosystem_dir: Path, why: str) -> PenstockError:
-    root = broker_root(ecosystem_dir)
+    root = Home(ecosystem_dir).broker
     said = (root / "logs" / "broker.out").read_text(encoding="utf-8", errors="replace").strip()
-    if said.startswith("penstock: "):
-        return UnavailableError(said.removeprefix("penstock: "))
+    last = said.rpartition("\n")[2]
+    if last.startswith("penstock: "):  # the role's own words: it ended before it became Kafka
+        return UnavailableError(last.removeprefix("penstock: "))
     return explained(UnavailableError(why, place=str(root)), root)

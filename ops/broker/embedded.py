@@ -53,13 +53,14 @@ class EmbeddedBroker:
         self._extra = dict(extra or {})
         self._free_bytes = free_bytes
         self._say = say
-        self._port = 0
+        self._port = ports.kept(self.root)[0] or 0
         self._command: list[str] = []
         self._lock: IO[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def bootstrap(self) -> str:
+        """Where it listens since `prepare`, or did last time."""
         return f"127.0.0.1:{self._port}"
 
     @property

@@ -75,7 +75,7 @@ def ensure_jars(home: Path | None = None, *, jars: list[Jar] | None = None, say:
     jars = jars or locked_jars()
     ready = home / "jars"
     if not _whole(jars, ready):
-        with exclusive(home):
+        with exclusive(home, say):
             if not _whole(jars, ready):  # another process may have fetched them meanwhile
                 _fetch_all(jars, home, say)
     return [ready / jar.name for jar in jars]
@@ -86,7 +86,7 @@ def _whole(jars: list[Jar], folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def exclusive(home: Path) -> Iterator[None]:
+def exclusive(home: Path, say: Say) -> Iterator[None]:
     """One process at a time fills a cache; a second one waits here."""
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,11 @@ def exclusive(home: Path) -> Iterator[None]:
             remedy="set PENSTOCK_CACHE to a directory that can",
         ) from error
     with handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another process that fills {home}")
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 

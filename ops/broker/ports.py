@@ -19,7 +19,7 @@ def choose(root: Path, wanted: int | None = None) -> tuple[int, int]:
             place=f"127.0.0.1:{wanted}",
             remedy="stop that program or name another port",
         )
-    kept_port, kept_controller = _kept(root)
+    kept_port, kept_controller = kept(root)
     port = wanted or _free_or_new(kept_port, besides=None)
     controller = _free_or_new(kept_controller, besides=port)
     (root / "ports.json").write_text(json.dumps([port, controller]), encoding="utf-8")
@@ -36,7 +36,8 @@ def is_free(port: int) -> bool:
     return True
 
 
-def _kept(root: Path) -> tuple[int | None, int | None]:
+def kept(root: Path) -> tuple[int | None, int | None]:
+    """The broker's and the controller's port of last time."""
     try:
         port, controller = json.loads((root / "ports.json").read_text(encoding="utf-8"))
         return int(port), int(controller)
@@ -44,9 +45,9 @@ def _kept(root: Path) -> tuple[int | None, int | None]:
         return None, None
 
 
-def _free_or_new(kept: int | None, *, besides: int | None) -> int:
-    if kept is not None and kept != besides and is_free(kept):
-        return kept
+def _free_or_new(before: int | None, *, besides: int | None) -> int:
+    if before is not None and before != besides and is_free(before):
+        return before
     for port in random.SystemRandom().sample(_RANGE, 500):
         if port != besides and is_free(port):
             return port

@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...schemas.errors import PenstockError
+from ..home import Home
 from ..processes import die_with_parent, write_status
 from .embedded import EmbeddedBroker
+from .jars import say_to_stderr
 
-
-def broker_root(ecosystem_dir: Path) -> Path:
-    return Path(ecosystem_dir).resolve() / ".penstock" / "broker"
-
-
-def status_file(ecosystem_dir: Path) -> Path:
-    return Path(ecosystem_dir).resolve() / ".penstock" / "run" / "broker.json"
+STATUS_FILE = "broker.json"
+"""In the run directory of an ecosystem: pid, bootstrap, log."""
 
 
 def run_broker(
@@ -31,12 +28,14 @@ def run_broker(
     `with_parent` Kafka stops when the process that started this one ends.
     """
     parent = os.getppid()
-    broker = EmbeddedBroker(broker_root(ecosystem_dir), port=port, extra=extra)
+    home = Home(Path(ecosystem_dir).resolve())
+    broker = EmbeddedBroker(home.broker, port=port, extra=extra)
     broker.prepare()
     facts = {"pid": os.getpid(), "bootstrap": broker.bootstrap, "log": str(broker.log)}
-    write_status(status_file(ecosystem_dir), facts)
+    write_status(home.run / STATUS_FILE, facts)
     if with_parent:
         die_with_parent(parent)
+    say_to_stderr(f"Kafka starts at {broker.bootstrap} (one replica); what it says is in {broker.log.parent}")
     broker.become()
 
 
@@ -45,7 +44,7 @@ def main() -> None:
     try:
         run_broker(Path(sys.argv[1]), with_parent=False)
     except PenstockError as error:
-        sys.stderr.write(f"penstock: {error}\n")
+        say_to_stderr(str(error))
         sys.exit(error.exit_code)
 
 

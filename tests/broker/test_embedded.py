@@ -1,5 +1,6 @@
 """The embedded broker, on the real thing."""
 
+import contextlib
 import json
 import os
 import signal
@@ -7,7 +8,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -19,13 +19,6 @@ from penstock.ops.processes import is_running
 from penstock.schemas.errors import ConfigurationError
 
 pytestmark = pytest.mark.broker
-
-
-def wait_until(condition, timeout_s=20.0):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.05)
 
 
 def test_a_committed_transaction_is_read_an_aborted_one_is_not_and_both_lie_in_the_raw_segments(kafka, hands):
@@ -55,7 +48,7 @@ def test_it_listens_on_loopback_only(kafka):
     assert all(address.endswith("0100007F") for address in ours.values())
 
 
-def test_compaction_keeps_the_last_value_of_a_key(kafka, hands):
+def test_compaction_keeps_the_last_value_of_a_key(kafka, hands, wait_until):
     topic = hands.topic(
         **{
             "cleanup.policy": "compact",
@@ -65,14 +58,21 @@ def test_compaction_keeps_the_last_value_of_a_key(kafka, hands):
         }
     )
 
+    def raw():
+        found = b""
+        for segment in kafka.log_dirs.glob(f"{topic}-0/*.log"):
+            with contextlib.suppress(FileNotFoundError):  # the cleaner replaced it meanwhile
+                found += segment.read_bytes()
+        return found
+
     def compacted():
         hands.produce(topic, b"last")  # a new segment closes the one before
-        raw = b"".join(segment.read_bytes() for segment in kafka.log_dirs.glob(f"{topic}-0/*.log"))
-        time.sleep(0.5)
-        return b"superseded" not in raw and b"last" in raw
+        return b"superseded" not in raw()
 
     hands.produce(topic, b"superseded")
+    assert b"superseded" in raw()
     wait_until(compacted, 40)
+    assert b"last" in raw()
 
 
 def test_data_and_address_survive_a_clean_stop_and_a_kill(broker_root, hands_on):
@@ -91,6 +91,8 @@ def test_data_and_address_survive_a_clean_stop_and_a_kill(broker_root, hands_on)
     with EmbeddedBroker(broker_root) as third:
         assert third.bootstrap == first
         assert hands_on(first).read("kept", 2) == [b"before the stop", b"before the kill"]
+        # Without recovery.py Kafka drops the commit marker here (KAFKA-20734), and often the record with it.
+        assert "likely deleted already" not in third.log.read_text()
 
 
 def test_it_moves_to_free_ports_when_others_took_its_own(broker_root, hands_on):
@@ -116,7 +118,7 @@ def test_two_brokers_on_the_same_data_are_refused(kafka):
     assert broker_answers(kafka.bootstrap)
 
 
-def test_kafka_ends_when_the_process_that_started_it_is_killed(broker_root):
+def test_kafka_ends_when_the_process_that_started_it_is_killed(broker_root, wait_until):
     script = f"""
         import time
         from penstock.ops.broker.embedded import EmbeddedBroker

@@ -5,25 +5,17 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 
 import pytest
 
 from penstock.ops import processes
 from penstock.ops.broker import daemon
 from penstock.ops.broker.probe import broker_answers, wait_ready
-from penstock.ops.broker.role import broker_root, status_file
 from penstock.ops.broker.storage import lock_holder
+from penstock.ops.home import Home
 from penstock.schemas.errors import UnavailableError
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("kafka_installed")]
-
-
-def wait_until(condition, timeout_s=20.0):
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -44,13 +36,13 @@ def parent_of_a_role(ecosystem):
     return subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True)
 
 
-def test_the_role_is_kafka_itself_and_ends_with_its_parent(ecosystem):
+def test_the_role_is_kafka_itself_and_ends_with_its_parent(ecosystem, wait_until):
     with parent_of_a_role(ecosystem) as parent:
         pid = int(parent.stdout.readline())
-        wait_until(lambda: status_file(ecosystem).exists())
-        facts = processes.read_status(status_file(ecosystem))
+        wait_until((Home(ecosystem).run / "broker.json").exists)
+        facts = processes.read_status(Home(ecosystem).run / "broker.json")
         wait_ready(facts["bootstrap"], 60, alive=lambda: processes.is_running(pid))
-        assert facts["pid"] == pid == lock_holder(broker_root(ecosystem))
+        assert facts["pid"] == pid == lock_holder(Home(ecosystem).broker)
         assert daemon.status(ecosystem) == {**facts, "state": "running", "replicas": 1}
         parent.kill()
     wait_until(lambda: daemon.status(ecosystem) == {"state": "stopped"})
@@ -60,24 +52,27 @@ def test_the_role_is_kafka_itself_and_ends_with_its_parent(ecosystem):
 def test_detached_it_is_started_once_found_and_stopped(ecosystem):
     assert daemon.status(ecosystem) == {"state": "stopped"}
     assert not daemon.stop_detached(ecosystem)
-    first = daemon.start_detached(ecosystem)
-    assert first["state"] == "running"
-    assert broker_answers(first["bootstrap"])
-    assert daemon.start_detached(ecosystem) == first
-    assert os.getsid(first["pid"]) == first["pid"]  # no Ctrl-C at our terminal reaches it
+    bootstrap = daemon.start_detached(ecosystem)
+    assert broker_answers(bootstrap)
+    status = daemon.status(ecosystem)
+    assert (status["state"], status["bootstrap"]) == ("running", bootstrap)
+    assert daemon.start_detached(ecosystem) == bootstrap
+    assert daemon.status(ecosystem) == status
+    assert os.getsid(status["pid"]) == status["pid"]  # no Ctrl-C at our terminal reaches it
     assert daemon.stop_detached(ecosystem)
-    assert not status_file(ecosystem).exists()
+    assert not (Home(ecosystem).run / "broker.json").exists()
     assert daemon.status(ecosystem) == {"state": "stopped"}
 
 
-def test_a_crashed_one_is_seen_as_stopped_and_a_hung_one_as_not_answering(ecosystem):
-    running = daemon.start_detached(ecosystem)
+def test_a_crashed_one_is_seen_as_stopped_and_a_hung_one_as_not_answering(ecosystem, wait_until):
+    bootstrap = daemon.start_detached(ecosystem)
+    running = daemon.status(ecosystem)
     os.kill(running["pid"], signal.SIGSTOP)
     assert daemon.status(ecosystem)["state"] == "not answering"
     os.kill(running["pid"], signal.SIGKILL)
     wait_until(lambda: daemon.status(ecosystem) == {"state": "stopped"})
-    assert status_file(ecosystem).exists()
-    assert daemon.start_detached(ecosystem)["bootstrap"] == running["bootstrap"]
+    assert (Home(ecosystem).run / "broker.json").exists()
+    assert daemon.start_detached(ecosystem) == bootstrap
 
 
 def test_why_it_did_not_start_is_said(ecosystem, monkeypatch):
@@ -88,7 +83,7 @@ def test_why_it_did_not_start_is_said(ecosystem, monkeypatch):
 
 
 class TestProcesses:
-    def test_a_zombie_and_a_process_that_never_was_do_not_run(self):
+    def test_a_zombie_and_a_process_that_never_was_do_not_run(self, wait_until):
         with subprocess.Popen([sys.executable, "-c", ""]) as child:
             wait_until(lambda: not processes.is_running(child.pid))
         assert not processes.is_running(2**22 + 1)
