@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ...schemas.agreement import Agreement
 from ...schemas.avro_paths import covers, steps, type_at
+from ...schemas.codec import Codec, LogicalCodec
 from ...schemas.errors import RecordError
 from ...schemas.plain_json import to_avro
 from ...schemas.reasons import Reason
@@ -97,7 +99,7 @@ def _compare(
         same = found == _physical(schema, path, expected)
     except RecordError as unfit:
         return Mismatch(path, f"{expected}, which is no value of this field ({unfit.message})", _shown(found))
-    return None if same else Mismatch(path, _shown(expected), _shown(found))
+    return None if same else Mismatch(path, _shown(expected), _shown(_logical(schema, path, found)))
 
 
 def literal(said: Any) -> Any:
@@ -113,11 +115,24 @@ def _compare_protection(agreement: Agreement, path: str, said: str, found: Any) 
 
 def _physical(schema: Mapping[str, Any], path: str, value: Any) -> Any:
     """Return an expected value in the form that a decoded view has: a date as its day number, and so on."""
+    return to_avro(_alone(schema, path))({"value": value})["value"]
+
+
+def _logical(schema: Mapping[str, Any], path: str, value: Any) -> Any:
+    """Return a found value as people write it: a day number as its date, and so on."""
+    record = _alone(schema, path)
+    try:
+        return LogicalCodec(record).decode(Codec(record).encode({"value": value}))["value"]
+    except RecordError:
+        return value  # another type than the contract's, which is the mismatch
+
+
+def _alone(schema: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return a record schema of one field, `value`, of the type that values at `path` have."""
     kind = type_at(schema, path)
     for _ in range(path.count("[]") + path.count("{}")):
         kind = {"type": "array", "items": kind}
-    record = {"type": "record", "name": "Expected", "fields": [{"name": "value", "type": kind}]}
-    return to_avro(record)({"value": value})["value"]
+    return {"type": "record", "name": "Expected", "fields": [{"name": "value", "type": kind}]}
 
 
 def _looks(said: str, found: Any) -> bool:
@@ -152,4 +167,4 @@ def _below(value: Any, names: tuple[str, ...]) -> Any:
 def _shown(value: Any) -> str:
     if isinstance(value, bytes):
         return f"{len(value)} encrypted bytes"
-    return str(value)
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
