@@ -8,6 +8,7 @@ import fastavro
 import yaml
 
 Schema = Any
+LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # the same loader in C, where it was built
 PRIMITIVES = {"null", "boolean", "int", "long", "float", "double", "bytes", "string"}
 
 
@@ -34,13 +35,16 @@ class Contract:
         self.event_id = said["penstock.eventId"]
         self.event_time = said["penstock.eventTime"]
         self.data_subject = said.get("penstock.dataSubject")
-        self.schema = json.loads((path.parent / said["penstock.avroSchema"]).read_text())
-        fastavro.parse_schema(self.schema)
-        self.types: dict[str, Schema] = {}
-        name_types(self.schema, "", self.types)
+        self.adopt(json.loads((path.parent / said["penstock.avroSchema"]).read_text()))
         self.said: dict[str, Any] = {}
         for top in document["schema"]:
             self.read_properties(top.get("properties", []), "")
+
+    def adopt(self, schema: Schema) -> None:
+        fastavro.parse_schema(schema)
+        self.schema = json.loads(json.dumps(schema))  # a copy: names are written into it
+        self.types: dict[str, Schema] = {}
+        name_types(self.schema, "", self.types)
 
     def read_properties(self, properties: list[Any], above: str) -> None:
         for one in properties:
@@ -92,7 +96,7 @@ class Contract:
 
 
 def read(path: Path) -> Any:
-    return yaml.load(path.read_text(), yaml.BaseLoader)  # noqa: S506 - BaseLoader makes nothing but text
+    return yaml.load(path.read_text(), LOADER)  # noqa: S506 - a base loader makes nothing but text
 
 
 def name_types(schema: Schema, space: str, types: dict[str, Schema]) -> None:

@@ -136,7 +136,7 @@ def test_disagreements_name_the_place() -> None:
     wanted = {
         "a": 1,
         "b": [{"c": view.Encrypted("x", "b[0].c", "string")}],
-        "d": view.Noised(Fraction(5), Fraction(5), "double"),
+        "d": view.Noised(Fraction(5), Fraction(5), "double", Fraction(10)),
     }
     right = {"a": 1, "b": [{"c": b"..."}], "d": -35.0}
     assert list(view.disagreements(wanted, right)) == []
@@ -148,6 +148,7 @@ def test_disagreements_name_the_place() -> None:
         ({**right, "b": [{"c": b"", "e": 1}]}, "b[0]"),
         ({**right, "d": 5}, "d"),
         ({**right, "d": 5.1}, "d"),
+        ({**right, "d": 5_000_000.0}, "d"),
     ):
         (said,) = view.disagreements(wanted, wrong)
         assert said.startswith(f"{place}:")

@@ -42,11 +42,17 @@ class Rekeyed:
 
 @dataclass(frozen=True)
 class Noised:
-    """A number of the same type, a multiple of `step` away from the clamped value."""
+    """A number of the same type, some whole `step`s from the clamped value, hardly ever many scales away."""
 
     clamped: Fraction
     step: Fraction
     kind: str
+    scale: Fraction
+
+    @property
+    def farthest(self) -> Fraction:
+        """Noise of more than 64 scales comes once in 10^27 times; rounding adds a step."""
+        return 64 * (self.scale + self.step)
 
 
 @dataclass(frozen=True)
@@ -198,7 +204,8 @@ def generalised(value: Any, kind: Any, safeguard: Any) -> Any:
 def noised(value: Any, kind: str, safeguard: Any) -> Noised:
     low, high = (Fraction(bound) for bound in safeguard["clamp"])
     step = Fraction(safeguard.get("step", "1"))
-    return Noised(min(max(Fraction(value), low), high), step, kind)
+    scale = Fraction(safeguard["sensitivity"]) / Fraction(safeguard["epsilon"])
+    return Noised(min(max(Fraction(value), low), high), step, kind, scale)
 
 
 def untagged(value: Any) -> Any:
@@ -249,13 +256,13 @@ def fits(wanted: Any, found: Any) -> bool:  # noqa: PLR0911 - one line a conditi
 
 
 def fits_noise(wanted: Noised, found: Any) -> bool:
-    """Say whether a number is some multiple of the step, of the right type."""
-    if wanted.kind in {"int", "long"}:
-        return isinstance(found, int) and not isinstance(found, bool)
-    if not isinstance(found, float):
+    """Say whether a number is of the right type, some multiple of the step, and near enough to be noise."""
+    whole = wanted.kind in {"int", "long"}
+    if isinstance(found, bool) or not isinstance(found, int if whole else float):
         return False
     steps = round(Fraction(found) / wanted.step)
-    return found == nearest(steps * wanted.step, wanted.kind)
+    on_step = whole or found == nearest(steps * wanted.step, wanted.kind)
+    return on_step and abs(Fraction(found) - wanted.clamped) <= wanted.farthest
 
 
 def nearest(exact: Fraction, kind: str) -> float:
