@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .avro_decode import decoder
 from .avro_tree import Tree, emit, tree
 from .errors import DocumentError
 
@@ -42,11 +43,13 @@ def steps(path: str) -> tuple[str, ...]:
 def leaves(schema: Any) -> Mapping[str, Leaf]:
     """Return every leaf of a record schema by path, in the order of the schema.
 
-    Raises DocumentError when the schema is invalid or no record, or when a type contains itself.
+    Raises DocumentError when the schema is invalid or no record, when a type contains itself, and when the schema is
+    one that cannot be decoded safely.
     """
     resolved = tree(schema)
     if resolved.kind(resolved.root) != "record":
         raise DocumentError("the top of a dataset's Avro schema is not a record", remedy="wrap it in a record")
+    decoder(resolved, resolved.root)
     return {leaf.path: leaf for leaf in tree_leaves(resolved, resolved.root, "", ())}
 
 

@@ -62,28 +62,24 @@ class RegistryClient:
         return int(answer["id"])
 
     def schema(self, schema_id: int) -> dict[str, Any] | None:
-        """Return the schema of an id, None when the registry says that there is none."""
+        """Return the schema of an id; None when the registry says that there is none, or none that is an Avro object.
+
+        Anybody may register a schema of another kind and write its id: that is no reason to wait for a better answer.
+        """
         held = self._schemas.get(schema_id)
         if held is None:
             try:
                 answer = self._ask("GET", f"/schemas/ids/{schema_id}")
-            except _NotFound as absent:
-                if absent.error_code == _NO_SUCH_SCHEMA:
-                    return None
-                raise
-            held = self._schemas[schema_id] = self._parsed(answer)
+            except _NotFound:
+                return None
+            held = _avro_object(answer)
+            if held is not None:
+                self._schemas[schema_id] = held
         return held
 
     def set_compatibility(self, subject: str, mode: str) -> None:
         """Set a subject's compatibility mode, such as NONE or BACKWARD."""
         self._ask("PUT", f"/config/{_part(subject)}", {"compatibility": mode})
-
-    def _parsed(self, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the Avro record schema of an answer. One of another kind is as good as none to us."""
-        schema = json.loads(answer["schema"]) if answer.get("schemaType", "AVRO") == "AVRO" else None
-        if not isinstance(schema, dict):
-            raise self._unavailable("it answered with a schema that is no Avro record")
-        return schema
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
@@ -108,8 +104,8 @@ class RegistryClient:
             return RefusedError(
                 f"the schema registry refused us ({status})", place=self._address, remedy="check its user or token"
             )
-        if status == 404:
-            return _NotFound(code, f"the schema registry says: {message}", place=self._address)
+        if code == _NO_SUCH_SCHEMA:
+            return _NotFound(f"the schema registry says: {message}", place=self._address)
         if status in {409, 422}:
             return DocumentError(
                 f"the schema registry does not take the schema: {message}",
@@ -136,10 +132,8 @@ def _opener(place: str, ca_file: str | None) -> urllib.request.OpenerDirector:
     )
 
 
-class _NotFound(DocumentError):  # noqa: N818 - a kind of DocumentError that this module tells apart
-    def __init__(self, error_code: int, message: str, *, place: str) -> None:
-        super().__init__(message, place=place, remedy="is this the right registry?")
-        self.error_code = error_code
+class _NotFound(PenstockError):  # noqa: N818 - an answer, told apart in this module
+    """The registry says that it has no such schema. A 404 of anything else, such as a proxy, says nothing of that."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -157,6 +151,16 @@ def _reason(failure: Exception) -> str:
     if isinstance(cause, TimeoutError):
         return "time-out"
     return os.strerror(number).lower() if number else type(cause).__name__
+
+
+def _avro_object(answer: Mapping[str, Any]) -> dict[str, Any] | None:
+    if answer.get("schemaType", "AVRO") != "AVRO":
+        return None
+    try:
+        schema = json.loads(answer["schema"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return schema if isinstance(schema, dict) else None
 
 
 def _error_of(status: int, body: bytes) -> tuple[int, str]:

@@ -84,6 +84,11 @@ def test_a_type_that_contains_itself_is_refused_by_name():
         leaves(loop)
 
 
+def test_a_schema_that_cannot_be_decoded_safely_is_refused_when_it_is_read_from_a_document():
+    with pytest.raises(DocumentError, match="take no bytes"):
+        leaves({"type": "record", "name": "R", "fields": [{"name": "a", "type": {"type": "array", "items": "null"}}]})
+
+
 @pytest.mark.parametrize("path", ["", ".", "a.", ".a", "a..b", "[]", "a[", "a[0]", "a[]b", "a b", "1a", "a{}.", "é"])
 def test_what_is_no_path_is_refused(path):
     with pytest.raises(DocumentError, match="no field path"):

@@ -47,8 +47,18 @@ def test_an_id_that_the_registry_does_not_know_is_none_and_asked_for_again():
 
 def test_a_404_of_something_else_is_no_answer_about_the_schema():
     """A wrong path or a proxy must not make a worker believe that a schema does not exist."""
-    with answering(lambda _: Response("no such page", 404)) as (url, _), pytest.raises(DocumentError):
+    with answering(lambda _: Response("no such page", 404)) as (url, _), pytest.raises(UnavailableError, match="404"):
         RegistryClient(url).schema(7)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"schema": '"string"'}, {"schema": "syntax", "schemaType": "PROTOBUF"}, {"schema": "{"}, {"schema": None}, {}],
+)
+def test_a_schema_that_is_no_avro_object_is_none(answer):
+    """A stranger may write such an id into a provider topic: the partition must go on, past that record."""
+    with answering(lambda _: JSONResponse(answer)) as (url, _):
+        assert RegistryClient(url).schema(1) is None
 
 
 def test_registering_sends_the_schema_and_returns_the_id():
@@ -89,8 +99,6 @@ def test_an_incompatible_schema_is_a_document_error_with_the_registrys_reason():
         Response("<html>", 502),
         Response("<html>", 200),
         JSONResponse([1], 200),
-        JSONResponse({"schema": '"string"'}, 200),
-        JSONResponse({"schema": "syntax", "schemaType": "PROTOBUF"}, 200),
         RedirectResponse("http://127.0.0.1:9/elsewhere"),
     ],
 )
