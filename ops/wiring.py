@@ -21,6 +21,7 @@ from .settings import cluster_of, from_environment
 from .store.engine import open_sqlite, open_url
 from .store.key_store import SqlKeyStore
 from .store.kms_file import FileKms
+from .store.store_keys import is_new
 from .store.tokens import TokenStore
 
 
@@ -47,7 +48,7 @@ class Wiring:
 
     def key_store(self) -> SqlKeyStore:
         """Return the key store. The development KEK is made with the store, never after it."""
-        kms = FileKms(self.home.kek, create=True)
+        kms = FileKms(self.home.kek, create=is_new(self._engine))
         return SqlKeyStore(self._engine, kms)
 
     def tokens(self) -> TokenStore:

@@ -23,7 +23,12 @@ class AgeingCache(Generic[K, V]):
         return held[1]
 
     def put(self, key: K, value: V) -> None:
+        now = time.monotonic()
         self._held.pop(key, None)
-        self._held[key] = (time.monotonic(), value)
-        while len(self._held) > self._limit:
+        self._held[key] = (now, value)
+        # The oldest come first, so that what is too old goes now, not only when somebody asks for it.
+        while len(self._held) > self._limit or now - next(iter(self._held.values()))[0] > self._max_age_s:
             self._held.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._held)

@@ -7,17 +7,30 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
-from ...schemas.errors import ConfigurationError, UnavailableError
+from ...schemas.errors import ConfigurationError, PenstockError, UnavailableError
 from .tables import STORE_VERSION, metadata, versions
 
 BUSY_S = 10
+_TABLES_LOCK = 0x70656E73
+_CAUSES = {
+    "SQLITE_BUSY": "another process keeps it locked",
+    "SQLITE_READONLY": "it is read-only",
+    "SQLITE_FULL": "its disk is full",
+    "SQLITE_IOERR": "its disk cannot be read or written",
+    "SQLITE_CANTOPEN": "its file cannot be opened",
+}
 
 
 def open_sqlite(path: Path) -> Engine:
     """Return the store in the file at `path`, made if missing, readable by its owner only."""
-    path.touch(mode=0o600, exist_ok=True)
+    try:
+        path.touch(mode=0o600, exist_ok=True)
+    except OSError as failure:
+        raise ConfigurationError(
+            f"the store cannot be made ({failure.strerror})", place=str(path), remedy="make its directory, writable"
+        ) from None
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_S})
 
     @event.listens_for(engine, "connect")
@@ -46,6 +59,9 @@ def open_url(url: str) -> Engine:
 
 def _with_tables(engine: Engine, place: str) -> Engine:
     with writing(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            # Two processes that both make the tables would collide in PostgreSQL's own catalogue.
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TABLES_LOCK})")
         metadata.create_all(connection)
         insert_new(connection, versions, [{"version": STORE_VERSION}])
         found = connection.execute(select(versions.c.version)).scalars().all()
@@ -56,30 +72,43 @@ def _with_tables(engine: Engine, place: str) -> Engine:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """Open one transaction; durable when the block ends. Raises UnavailableError when the database does not answer."""
+    """Open one transaction; durable when the block ends.
+
+    Raises UnavailableError when the database does not answer, ConfigurationError when it is damaged or no store.
+    """
     try:
         with engine.begin() as connection:
             yield connection
-    except OperationalError as failure:
-        raise _unavailable(engine, failure) from None
+    except DBAPIError as failure:
+        raise _in_our_words(engine, failure) from None
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """Open a connection that only reads and holds nobody up. Raises UnavailableError as `writing` does."""
+    """Open a connection that only reads and holds nobody up. Raises as `writing` does."""
     try:
         with engine.connect().execution_options(penstock_reads=True) as connection:
             yield connection
-    except OperationalError as failure:
-        raise _unavailable(engine, failure) from None
+    except DBAPIError as failure:
+        raise _in_our_words(engine, failure) from None
 
 
-def _unavailable(engine: Engine, failure: OperationalError) -> UnavailableError:
-    # The original message names the cause (locked, full, read-only); statement and parameters stay out of it.
-    return UnavailableError(
-        f"the key store does not answer: {failure.orig}",
-        place=engine.url.render_as_string(hide_password=True),
-        remedy="check that the database runs, its disk has room and it may be written",
+def _in_our_words(engine: Engine, failure: DBAPIError) -> PenstockError:
+    """Return what went wrong by its code alone: a driver's message can quote statement, parameters and rows."""
+    place = engine.url.render_as_string(hide_password=True)
+    original = failure.orig
+    code = getattr(original, "sqlite_errorname", None) or getattr(original, "sqlstate", None) or ""
+    if isinstance(failure, OperationalError):
+        known = next((words for start, words in _CAUSES.items() if code.startswith(start)), "")
+        return UnavailableError(
+            f"the key store does not answer: {known or code or type(original).__name__}",
+            place=place,
+            remedy="check that the database runs, its disk has room and it may be written",
+        )
+    return ConfigurationError(
+        f"the key store is damaged, or is no key store ({code or type(original).__name__})",
+        place=place,
+        remedy="restore it from a backup, together with the KEK",
     )
 
 

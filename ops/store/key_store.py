@@ -122,14 +122,17 @@ class SqlKeyStore:
             with writing(self._engine) as connection:
                 self._make_subjects(connection, people - material.keys())
                 material |= self._read(connection, people - material.keys())
-                missing = [want for want in wants if want not in held]
+                missing = sorted(
+                    (one for one in wants if one not in held), key=lambda one: (one.agreement, one.subject)
+                )
                 insert_new(connection, handles, [_handle_row(_new_handle(), one.agreement, one, "") for one in missing])
                 held |= self._read_handles(connection, missing)
         return {want: _subject_key(held[want], material[want.subject, want.domain], want.agreement) for want in wants}
 
     def _make_subjects(self, connection: Connection, people: Iterable[Subject]) -> None:
         rows = []
-        for subject, domain in people:
+        # Sorted, so that two transactions that make the same people wait for each other and never both at once.
+        for subject, domain in sorted(people):
             material = secrets.token_bytes(MATERIAL_BYTES)
             number, wrapped = self._store_keys.wrap(material, *_subject_context(subject, domain))
             rows.append(

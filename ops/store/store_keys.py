@@ -9,11 +9,19 @@ from sqlalchemy import Engine, select
 from ...schemas.errors import KeyUnavailableError
 from ...schemas.ports import Kms
 from .engine import insert_new, reading, writing
-from .tables import store_keys
+from .tables import handles, store_keys, subjects
+from .tables import secrets as secret_rows
 from .wrapping import unwrap, wrap
 
 COUNT = 4
+_WRAPPED = (secret_rows, subjects, handles)
 MAX_AGE_S = 15 * 60
+
+
+def is_new(engine: Engine) -> bool:
+    """Say whether the store has no store keys yet: only then may a KEK be made."""
+    with reading(engine) as connection:
+        return connection.execute(select(store_keys.c.id).limit(1)).first() is None
 
 
 class StoreKeys:
@@ -47,8 +55,13 @@ class StoreKeys:
     def _make_missing(self) -> None:
         with reading(self._engine) as connection:
             there = connection.execute(select(store_keys.c.id)).scalars().all()
+            in_use = any(connection.execute(select(one.c.wrapped).limit(1)).first() for one in _WRAPPED)
         if there:
             return
+        if in_use:
+            raise KeyUnavailableError(
+                "the store keys are gone, and what they wrap is not", remedy="restore the store from one backup"
+            )
         rows = []
         for number in range(1, COUNT + 1):
             wrapped = self._kms.wrap(secrets.token_bytes(32), _context(number))
