@@ -64,6 +64,20 @@ class Decoder:
             subjects=self._subjects_of(value),
         )
 
+    def subject_in(self, data: bytes | None) -> bytes | None:
+        """Return the data subject of a record that was refused, as far as that can be read. Asks nobody, never raises.
+
+        What is kept of the record is then sealed under the subject's key, and goes when the subject is erased.
+        """
+        if self._required is None:
+            return None
+        try:
+            schema_id, payload = unframe(data)
+            text = self._subjects[self._required](self._codecs[schema_id].decode(payload))
+        except Exception:  # noqa: BLE001 - it was refused because something about it is not as it ought to be
+            return None
+        return subject_reference(self._secret, str(text)) if text else None
+
     def _codec(self, schema_id: int) -> Codec:
         codec = self._codecs.get(schema_id)
         if codec is None:

@@ -7,6 +7,7 @@ protected; clock and randomness are arguments (law 6).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..schemas.confluent_wire import claimed_schema_id
 from ..schemas.errors import KeyUnavailableError, RecordError, UnavailableError
 from ..schemas.generation import Generation
 from ..schemas.ports import SubjectWant
@@ -68,12 +69,17 @@ class LaneProgram:
         try:
             return self._decoder.decode(source.value)
         except RecordError as bad:
-            outcome.refused.append(Refused(source, bad.reason, bad.message))
+            outcome.refused.append(self._undecoded(source, bad.reason, bad.message))
         except UnavailableError:
             raise
         except Exception as failure:  # noqa: BLE001 - whatever a record does to us, its neighbours go on (law 1)
-            outcome.refused.append(Refused(source, Refusal.POISON, f"decoding failed: {type(failure).__name__}"))
+            detail = f"decoding failed: {type(failure).__name__}"
+            outcome.refused.append(self._undecoded(source, Refusal.POISON, detail))
         return None
+
+    def _undecoded(self, source: Input, reason: str, detail: str) -> Refused:
+        subject = self._decoder.subject_in(source.value)
+        return Refused(source, reason, detail, subject, claimed_schema_id(source.value))
 
     def _decide(
         self, event: Event, standings: Mapping[str, Reason | None], consents: Consents

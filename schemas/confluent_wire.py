@@ -14,6 +14,14 @@ def frame(schema_id: int, payload: bytes) -> bytes:
     return _HEAD.pack(_MAGIC, schema_id) + payload
 
 
+def claimed_schema_id(data: bytes | None) -> int | None:
+    """Return the schema id of a record that may be anything; None where it is not framed."""
+    try:
+        return unframe(data)[0]
+    except RecordError:
+        return None
+
+
 def unframe(data: bytes | None) -> tuple[int, bytes]:
     """Return (schema id, payload). Raises RecordError (`framing`) for a tombstone or anything without that head."""
     if data is None or len(data) < _HEAD.size:
