@@ -71,6 +71,9 @@ class Copy:
     def committed(self, seconds: float) -> None:
         """Nobody counts."""
 
+    def aborted(self) -> None:
+        """Nobody counts."""
+
 
 class Release:
     """A batch decided and protected as the exchange does it."""
@@ -84,6 +87,9 @@ class Release:
             transaction.produce(one.topic, one.value, key=one.key, partition=one.partition)
 
     def committed(self, seconds: float) -> None:
+        """Nobody counts."""
+
+    def aborted(self) -> None:
         """Nobody counts."""
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ..schemas.errors import ConfigurationError
+from ..schemas.quarantine import MAX_ORIGINAL_BYTES
 
 DELIMITERS = (",", ";", "\t", "|")
 
@@ -16,7 +17,7 @@ class FileOptions:
     `columns` (CSV): what a header must have, besides which it may have only `optional_columns`; None: anything.
     """
 
-    max_record_bytes: int = 1 << 20
+    max_record_bytes: int = MAX_ORIGINAL_BYTES
     batch_bytes: int = 8 << 20
     poll_seconds: float = 0.2
     delimiter: str = ","

@@ -59,7 +59,7 @@ class Reading:
     def _known(self, found: Iterator[Row]) -> Iterator[_Sized]:
         position = self.position(done=False).as_mapping()
         for row in islice(found, self.row):
-            yield row.size, SourceRecord(position, f"{self.name}:again", row.value, again=True)
+            yield row.size, SourceRecord(position, f"{self.name}:again", row.value, again=True, input=self.sha256)
 
     def _new(self, found: Iterator[Row]) -> Iterator[_Sized]:
         """Yield the records of the rows left; reads one row ahead, to know the last one."""
@@ -87,6 +87,7 @@ class Reading:
             detail=row.detail,
             raw=row.raw,
             finishes=self.sha256 if self.ended else None,
+            input=self.sha256,
         )
 
 

@@ -89,6 +89,9 @@ class _TransactionMetrics(RoleMetrics):
         )
         self._seconds = self._histogram("penstock_transaction_seconds", "From beginning a transaction to its commit.")
 
+    def aborted(self) -> None:
+        self._transactions["aborted",].inc()
+
     def _committed(self, dataset: str, quarantined: Mapping[str, int], seconds: float) -> None:
         for reason, count in quarantined.items():
             self._quarantined[dataset, reason].inc(count)

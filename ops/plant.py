@@ -2,16 +2,15 @@
 
 import os
 import sys
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 from ..schemas.ecosystem import NamedCluster
 from .broker.probe import broker_answers
 from .documents.load import Documents
+from .health import ask
 from .home import Home
 from .processes import read_status
-from .roles.process import PARENT
 from .supervisor import RoleCommand
 
 READY_S = 1.0
@@ -34,7 +33,7 @@ def commands(documents: Documents, home: Home) -> list[RoleCommand]:
 
 def _command(home: Home, name: str, role: list[str], ready: Callable[[], bool] | None = None) -> RoleCommand:
     argv = [sys.executable, "-m", "penstock", "run", role[0], str(home.root), *role[1:]]
-    env = {**os.environ, PARENT: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
+    env = {**os.environ, "PYTHONUNBUFFERED": "1"}
     return RoleCommand(name, argv, env, home.run / f"{name}.log", ready)
 
 
@@ -44,11 +43,9 @@ def _broker_ready(home: Home) -> bool:
 
 
 def _gateway_ready(home: Home) -> bool:
-    facts = read_status(home.run / "gateway.json")
-    if facts is None or "url" not in facts:
-        return False
-    with urllib.request.urlopen(f"{facts['url']}/v1/health", timeout=READY_S) as answer:  # noqa: S310 - our own
-        return bool(answer.status == 200)
+    port = str((read_status(home.run / "gateway.json") or {}).get("url", "")).rpartition(":")[2]
+    answer = ask(int(port), "/v1/health", READY_S) if port.isdigit() else None
+    return answer is not None and answer[0] == 200
 
 
 def forget(home: Home) -> None:

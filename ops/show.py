@@ -54,7 +54,7 @@ def watch_of(run: Running) -> Watch:
         run=run.wiring.home.run,
         datasets=sorted(generation.contracts),
         recipients={key: held.agreement.recipient for key, held in sorted(generation.agreements.items())},
-        generation=lambda: generation.number,
+        generation=run.generation,
         unsigned=run.put.unsigned,
         roles=run.supervisor.snapshot,
         lags=run.lags.latest,

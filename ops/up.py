@@ -9,7 +9,9 @@ from pathlib import Path
 from ..schemas.ecosystem import NamedCluster
 from ..schemas.errors import UnavailableError
 from ..schemas.lanes import lane_group
+from ..streams.control import ControlReader
 from ..streams.lag import LagProbe
+from ..streams.settings import Cluster
 from ..streams.topics import ensure, own_topics
 from ..streams.totals import Totals
 from .broker.embedded import install
@@ -22,6 +24,7 @@ from .supervisor import Supervisor
 from .wiring import Wiring
 
 START_S = 120.0
+STOP_S = 8.0
 STALL_S = 120.0
 Say = Callable[[str], None]
 
@@ -37,6 +40,12 @@ class Running:
     put: PutInForce
     totals: Totals
     lags: Lags
+    control: ControlReader
+
+    def generation(self) -> int:
+        """Return the number of what is in force now."""
+        self.control.poll()
+        return self.control.in_force().number
 
     def input_waits(self) -> bool:
         """Say whether a file source still has a file that was not taken."""
@@ -59,10 +68,11 @@ def running(directory: Path, say: Say, *, unsigned: bool) -> Iterator[Running]:
         say("starting " + ", ".join(one.name for one in supervisor.snapshot()))
         supervisor.wait_ready(START_S)
         run = _opened(directory, documents, wiring, supervisor, say, unsigned=unsigned)
-        with run.lags:
+        # Our own clients let go before Kafka goes.
+        with run.lags, contextlib.closing(run.totals), contextlib.closing(run.control):
             yield run
     finally:
-        supervisor.stop()
+        supervisor.stop(STOP_S)
 
 
 def _opened(  # noqa: PLR0913 - the parts of what runs
@@ -81,7 +91,13 @@ def _opened(  # noqa: PLR0913 - the parts of what runs
         key: LagProbe(cluster, one.topic, lane_group(wiring.ecosystem.id, one.topic), one.partitions)
         for key, one in documents.contracts.items()
     }
-    return Running(directory, documents, wiring, supervisor, put, Totals(cluster), Lags(probes))
+    return Running(directory, documents, wiring, supervisor, put, Totals(cluster), Lags(probes), _control(cluster))
+
+
+def _control(cluster: Cluster) -> ControlReader:
+    reader = ControlReader(cluster)
+    reader.catch_up()
+    return reader
 
 
 def deliver_all(run: Running, tick: Callable[[], None]) -> None:
@@ -117,4 +133,9 @@ def _idle(run: Running) -> bool:
 
 
 def _is_input(file: Path) -> bool:
-    return file.is_file() and not file.name.startswith(".") and file.suffix not in {".part", ".tmp"}
+    return (
+        file.is_file()
+        and not file.is_symlink()
+        and not file.name.startswith(".")
+        and file.suffix not in {".part", ".tmp"}
+    )

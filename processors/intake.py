@@ -34,13 +34,29 @@ class Rejected:
     subject: bytes | None
 
 
+class SeenIds:
+    """Ids of the events of one input (a file) that were accepted; outlives a change of the contract."""
+
+    def __init__(self) -> None:
+        self.ids: set[str] = set()
+        self._input = ""
+
+    def turn_to(self, name: str) -> None:
+        """Forget the ids when another input begins."""
+        if name != self._input:
+            self._input = name
+            self.ids = set()
+
+
 class Intake:
     """Checks records of one source against one data contract.
 
-    Remembers the ids of the input in hand (a file), so that a repeated id is refused; `forget` ends an input.
+    An id that `seen` holds is refused: pass the same object on when another intake goes on with the same source.
     """
 
-    def __init__(self, contract: DataContract, schema_id: int, secret: bytes, *, text: bool) -> None:
+    def __init__(
+        self, contract: DataContract, schema_id: int, secret: bytes, *, text: bool, seen: SeenIds | None = None
+    ) -> None:
         self._contract = contract
         self._schema_id = schema_id
         self._secret = secret
@@ -49,23 +65,20 @@ class Intake:
         self._event_id = getter(contract.event_id)
         self._subject = getter(contract.data_subject) if contract.data_subject else None
         self._record_key = getter(contract.record_key) if contract.record_key else None
-        self._seen: set[str] = set()
+        self._seen = seen or SeenIds()
 
     @property
     def topic(self) -> str:
         return self._contract.topic
 
-    def forget(self) -> None:
-        """Begin a new input."""
-        self._seen.clear()
-
     def know(self, records: Sequence[SourceRecord]) -> None:
-        """Learn the ids of records that were published before a restart."""
-        self._seen.update(_lenient(record.value or {}, self._contract.event_id) for record in records)
-        self._seen.discard("")
+        """Learn the ids of records that were published before a restart: of those that were accepted then."""
+        for record in records:
+            self.take(record)
 
     def take(self, record: SourceRecord) -> Accepted | Rejected:
         """Return the record for the provider topic, or why it is refused. Never raises for a bad record."""
+        self._seen.turn_to(record.input)
         subject = self._subject_of(record.value)
         if record.refusal is not None:
             return Rejected(record, record.refusal, record.detail, subject)
@@ -79,7 +92,7 @@ class Intake:
             raise RecordError(Refusal.EVENT_ID, f"`{self._contract.event_id}` is missing or empty")
         event = self._convert(value)
         event_id = str(self._event_id(event))
-        if event_id in self._seen:
+        if event_id in self._seen.ids:
             raise RecordError(Refusal.DUPLICATE, "the event id appeared before in the same file")
         if self._subject and self._subject(event) in (None, ""):
             raise RecordError(Refusal.SUBJECT, f"`{self._contract.data_subject}` names no data subject")
@@ -87,7 +100,7 @@ class Intake:
         key = self._key(event)
         if len(framed) + len(key or b"") > MAX_RECORD_BYTES:
             raise RecordError(Refusal.TOO_LARGE, f"the record is larger than {self._contract.topic} takes")
-        self._seen.add(event_id)
+        self._seen.ids.add(event_id)
         return Accepted(key, framed)
 
     def _key(self, event: Mapping[str, Any]) -> bytes | None:

@@ -34,6 +34,10 @@ class ExchangeObserver(Protocol):
         """A transaction that took `seconds` is committed."""
         ...
 
+    def aborted(self) -> None:
+        """A transaction was aborted; its batch is done again."""
+        ...
+
     def idle(self, dataset: str) -> None:
         """Nothing is waiting to be read."""
         ...
@@ -52,6 +56,10 @@ class PublisherObserver(Protocol):
 
     def published(self, counts: PublishCounts, seconds: float) -> None:
         """A transaction that took `seconds` is committed."""
+        ...
+
+    def aborted(self) -> None:
+        """A transaction was aborted; its batch is done again."""
         ...
 
     def state(self, state: str, reason: str) -> None:

@@ -69,7 +69,8 @@ class SourceRecord:
     """One record as a source found it: a plain mapping, or the refusal that explains why there is none.
 
     `position` is opaque to everyone but the source; it is committed in the transaction that publishes the record.
-    `place` says where it came from, for people, without any value. `finishes` names a whole input (a file's hash) that
+    `place` says where it came from, for people, without any value; `input` names the input (a file's hash) it is of,
+    within which an event id may appear once. `finishes` names a whole input (a file's hash) that
     is done with this record: the same transaction marks it finished, for ever. `again`: published before a restart,
     told only so that a repeated event id is known; a batch holds such records only, or none.
     """
@@ -82,6 +83,7 @@ class SourceRecord:
     raw: bytes | None = None
     finishes: str | None = None
     again: bool = False
+    input: str = ""
 
 
 class Source(Protocol):

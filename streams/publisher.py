@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event
 
-from ..processors.intake import Accepted, Intake, Rejected
+from ..processors.intake import Accepted, Intake, Rejected, SeenIds
 from ..processors.quarantine import QuarantineSealer
 from ..schemas.audit import PublisherAudit
 from ..schemas.errors import ConfigurationError, UnavailableError
@@ -61,6 +61,7 @@ class Publisher:
         self._bench = bench
         self._control = ControlReader(bench.cluster)
         self._producer = TransactionalProducer(bench.cluster, source_id(feed.ecosystem, feed.name))
+        self._seen = SeenIds()
         self._sealer = QuarantineSealer(bench.keys, feed.dataset, f"source-{feed.name}", os.urandom)
 
     def run(self, stop: Event) -> None:
@@ -98,10 +99,10 @@ class Publisher:
             )
         schema_id = next(key for key, schema in held.writers.items() if schema == held.contract.schema)
         secret = self._bench.keys.reference_secret()
-        return Intake(held.contract, schema_id, secret, text=self._feed.source.text)
+        return Intake(held.contract, schema_id, secret, text=self._feed.source.text, seen=self._seen)
 
     def _publish(self, batch: Sequence[SourceRecord], intake: Intake, stop: Event) -> None:
-        taken = self._take(batch, intake)
+        taken = [intake.take(record) for record in batch]
         rejected = [one for one in taken if isinstance(one, Rejected)]
         accepted = [one for one in taken if isinstance(one, Accepted)]
         while not stop.is_set():
@@ -110,6 +111,7 @@ class Publisher:
                 self._commit(batch, accepted, sealed, intake.topic)
             except TransactionAborted as aborted:
                 log.warning("%s: %s; the batch is done again", self._feed.name, aborted.message)
+                self._bench.observer.aborted()
             except UnavailableError as missing:
                 log.warning("waiting: %s", missing)
                 self._bench.observer.state("waiting", str(missing))
@@ -118,14 +120,6 @@ class Publisher:
                 self._feed.source.committed(batch[-1].position)
                 self._bench.observer.state("running", "")
                 return
-
-    def _take(self, batch: Sequence[SourceRecord], intake: Intake) -> list[Accepted | Rejected]:
-        taken: list[Accepted | Rejected] = []
-        for record in batch:
-            taken.append(intake.take(record))
-            if record.finishes is not None:
-                intake.forget()
-        return taken
 
     def _commit(
         self,

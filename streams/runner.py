@@ -45,6 +45,10 @@ class Work(Protocol):
         """Be told that the transaction, which took `seconds`, is committed."""
         ...
 
+    def aborted(self) -> None:
+        """Be told that the transaction was aborted: the batch will be prepared again."""
+        ...
+
 
 Prepare = Callable[[list[Inbound]], Work]
 """Turns a batch into work. Everything durable outside Kafka happens here, before the transaction begins: if the
@@ -94,9 +98,13 @@ class Runner:
     def _commit(self, batch: list[Inbound], metadata: Any) -> None:
         work = self._prepare(batch)
         started = time.monotonic()
-        with self._producer.transaction() as transaction:
-            work.produce(transaction)
-            transaction.send_offsets(self._positions(batch), metadata)
+        try:
+            with self._producer.transaction() as transaction:
+                work.produce(transaction)
+                transaction.send_offsets(self._positions(batch), metadata)
+        except TransactionAborted:
+            work.aborted()
+            raise
         work.committed(time.monotonic() - started)
 
     def _positions(self, batch: Iterable[Inbound]) -> list[TopicPartition]:

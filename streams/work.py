@@ -38,3 +38,6 @@ class Batch:
 
     def committed(self, seconds: float) -> None:
         self.observer.batch(self.counts, seconds)
+
+    def aborted(self) -> None:
+        self.observer.aborted()

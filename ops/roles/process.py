@@ -1,7 +1,6 @@
-"""What every role's process does alike: logging, signals, dying with the supervisor."""
+"""What every role's process does alike: logging and signals. The supervisor sees to it that roles end with it."""
 
 import logging
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -9,10 +8,6 @@ from contextlib import contextmanager
 from threading import Event
 
 from ...schemas.errors import PenstockError
-from ..processes import die_with_parent
-
-PARENT = "PENSTOCK_PARENT"
-"""Environment variable by which a supervisor says whose end ends the role too."""
 
 
 @contextmanager
@@ -21,9 +16,6 @@ def role_process(name: str) -> Iterator[Event]:
 
     An error of ours ends the process with its exit code and one line, the last of its log.
     """
-    parent = os.environ.get(PARENT)
-    if parent:
-        die_with_parent(int(parent))
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format=f"%(asctime)s %(levelname)s {name} %(name)s: %(message)s"
     )

@@ -26,7 +26,7 @@ def test_the_publisher_asks_with_every_batch_whether_it_is_text(
     monkeypatch.setattr(publishing, "TransactionalProducer", lambda *_: nothing)
     monkeypatch.setattr(publishing, "SourcePositions", lambda *_: nothing)
     monkeypatch.setattr(publishing, "QuarantineSealer", lambda *_: None)
-    monkeypatch.setattr(publishing, "Intake", lambda *_, text: text)
+    monkeypatch.setattr(publishing, "Intake", lambda *_, text, **__: text)
     source = FileDrop(tmp_path, "auto", {})
     published: list[Any] = []
 
