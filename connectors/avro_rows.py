@@ -38,7 +38,7 @@ def _remainder(stream: BinaryIO, start: int, why: str) -> Row:
     while piece := stream.read(1 << 20):
         digest.update(piece)
     detail = f"{why}: unread from byte {start} on, sha256={digest.hexdigest()} bytes={size}"
-    return Row(size, refusal=Refusal.AVRO, detail=detail, keep_file=True)
+    return Row(size, refusal=Refusal.AVRO, detail=detail, keep_file=True, sha256=digest.hexdigest())
 
 
 class _Records:

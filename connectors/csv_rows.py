@@ -81,8 +81,11 @@ def _header(line: Line, parse: Callable[[str], list[str] | None], form: CsvForm)
     row = _row(line, parse, None, dict)
     names = [] if row.refusal or line.raw is None else [name.strip() for name in parse(_text(line.raw)) or ()]
     wrong = row.detail or _fault(names, form)
+    if not wrong:
+        return names, None
+    raw = None if line.raw is None else line.raw.rstrip(b"\r\n")
     refusal = row.refusal or Refusal.COLUMNS
-    return names, Row(line.size, None, refusal, wrong, row.raw, keep_file=True, place="line 1") if wrong else None
+    return names, Row(line.size, None, refusal, wrong, raw, keep_file=True, place="line 1", sha256=line.sha256)
 
 
 def _fault(names: list[str], form: CsvForm) -> str:

@@ -74,7 +74,7 @@ class ListSource:
         place, position = f"list:item {self._next}", {"item": self._next}
         finishes = self._finishes if self._next == len(self._items) else None
         if isinstance(item, Refused):
-            return SourceRecord(position, place, None, item.reason, item.detail, item.raw, finishes)
+            return SourceRecord(position, place, None, item.reason, item.detail, item.raw, finishes=finishes)
         return SourceRecord(position, place, item, finishes=finishes)
 
 

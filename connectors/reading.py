@@ -86,6 +86,8 @@ class Reading:
             refusal=row.refusal,
             detail=row.detail,
             raw=row.raw,
+            sha256=row.sha256,
+            size=row.size,
             finishes=self.sha256 if self.ended else None,
             input=self.sha256,
         )

@@ -16,7 +16,7 @@ class Row:
     """One row: its value, or why there is none. `size` is what it took in the file.
 
     `keep_file`: the row's bytes are nowhere but in the file, which therefore stays in `failed/`. `place` overrides
-    "row n" where that would mislead (a header).
+    "row n" where that would mislead (a header). `sha256`: the digest of `size` bytes of which nothing is in `raw`.
     """
 
     size: int
@@ -26,6 +26,7 @@ class Row:
     raw: bytes | None = None
     keep_file: bool = False
     place: str = ""
+    sha256: str = ""
 
 
 class Line(NamedTuple):
@@ -84,4 +85,4 @@ def _line(held: bytearray, size: int, digest: Any) -> Line:
 def too_large(size: int, sha256: str) -> Row:
     """Return the row of a record larger than the limit: digest, size and place are all that leaves the file."""
     detail = f"sha256={sha256} bytes={size}"
-    return Row(size, refusal=Refusal.TOO_LARGE, detail=detail, keep_file=True)
+    return Row(size, refusal=Refusal.TOO_LARGE, detail=detail, keep_file=True, sha256=sha256)

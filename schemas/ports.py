@@ -68,6 +68,7 @@ class Kms(Protocol):
 class SourceRecord:
     """One record as a source found it: a plain mapping, or the refusal that explains why there is none.
 
+    `raw` is what the source read; where it is too large for that, `sha256` is its digest and `size` its bytes.
     `position` is opaque to everyone but the source; it is committed in the transaction that publishes the record.
     `place` says where it came from, for people, without any value; `input` names the input (a file's hash) it is of,
     within which an event id may appear once. `finishes` names a whole input (a file's hash) that
@@ -81,6 +82,8 @@ class SourceRecord:
     refusal: str | None = None
     detail: str = ""
     raw: bytes | None = None
+    sha256: str = ""
+    size: int = -1
     finishes: str | None = None
     again: bool = False
     input: str = ""

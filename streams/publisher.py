@@ -164,6 +164,8 @@ class Publisher:
             agreement=None,
             at_ms=self._bench.clock(),
             original=_original(rejected.source),
+            sha256=rejected.source.sha256,
+            size=rejected.source.size,
         )
         return rejected.reason, self._sealer.seal(record, rejected.subject), record.headers()
 
