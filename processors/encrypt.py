@@ -34,19 +34,27 @@ class BulkKey:
     """
 
     MOST_USES = 2**31
+    SPARE_USES = 2**16
+    """So many before the end it asks to be replaced, so that no record runs out of key between two fields."""
 
     def __init__(self, handle: bytes, key: bytes) -> None:
         self.handle = handle
         self.key = key
         self._process = os.getpid()
         self._uses = itertools.count()
+        self._last = 0
+
+    @property
+    def spent(self) -> bool:
+        """Say whether it is time for a fresh key."""
+        return self._last >= self.MOST_USES - self.SPARE_USES or os.getpid() != self._process
 
     def __repr__(self) -> str:
         return f"BulkKey({self.handle.hex()})"
 
     def nonce(self, size: int) -> bytes:
         """Return the next nonce. Raises KeyUnavailableError when this key may not be used any more."""
-        use = next(self._uses)
+        use = self._last = next(self._uses)
         if use >= self.MOST_USES or os.getpid() != self._process:
             raise KeyUnavailableError(
                 "this bulk key is used up, or belongs to another process", remedy="ask the key store for a fresh one"

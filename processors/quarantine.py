@@ -42,7 +42,7 @@ class QuarantineSealer:
         return seal(value, bulk, self._additional, bulk.nonce)
 
     def _bulk_key(self, day: int) -> BulkKey:
-        if self._bulk is None or day != self._day:
+        if self._bulk is None or self._bulk.spent or day != self._day:
             self._bulk = BulkKey(*self._store.bulk_key(self._scope, self._worker))
             self._day = day
         return self._bulk

@@ -81,6 +81,6 @@ class Served:
 
     def _bulk_key(self) -> BulkKey:
         """Return this worker's key for fields about nobody: made when first needed, replaced when used up."""
-        if self._bulk is None:
+        if self._bulk is None or self._bulk.spent:
             self._bulk = BulkKey(*self._store.keys.bulk_key(self.agreement.id, self._store.worker))
         return self._bulk

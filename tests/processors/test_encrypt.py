@@ -100,10 +100,14 @@ def test_a_cut_field_is_refused(size):
 
 
 def test_a_bulk_key_counts_and_then_refuses(monkeypatch):
-    monkeypatch.setattr(BulkKey, "MOST_USES", 3)
-    bulk = BulkKey(KEY.handle, KEY.key)
-    found = [sealed_from(seal(b"x", bulk, b"", bulk.nonce)).nonce for _ in range(3)]
-    assert found == [number.to_bytes(12, "big") for number in range(3)]
+    monkeypatch.setattr(BulkKey, "MOST_USES", 4)
+    monkeypatch.setattr(BulkKey, "SPARE_USES", 2)
+    bulk, spent, nonces = BulkKey(KEY.handle, KEY.key), [], []
+    for _ in range(4):
+        spent.append(bulk.spent)
+        nonces.append(sealed_from(seal(b"x", bulk, b"", bulk.nonce)).nonce)
+    assert nonces == [number.to_bytes(12, "big") for number in range(4)]
+    assert spent == [False, False, False, True], "it asks to be replaced before it refuses"
     with pytest.raises(KeyUnavailableError, match="used up"):
         bulk.nonce(12)
 
