@@ -3,6 +3,7 @@
 import os
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -48,12 +49,9 @@ def _create(path: Path) -> None:
         file.write(secrets.token_bytes(KEY_BYTES))
         file.flush()
         os.fsync(file.fileno())
-    try:
+    with suppress(FileExistsError):  # another process made it first, and this one reads that
         path.hardlink_to(fresh)
-    except FileExistsError:
-        pass  # another process made it first, and this one reads that
-    finally:
-        fresh.unlink()
+    fresh.unlink()
 
 
 def _read(path: Path) -> bytes:

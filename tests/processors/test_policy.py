@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
+from view_world import agreement_of
 
 from penstock.processors.policy import decide, standing
 from penstock.processors.predicate import PredicateError
@@ -29,29 +30,7 @@ CHARTER = Charter.model_validate(
 
 
 def agreement(**changes):
-    said = {
-        "version": 1,
-        "id": "ee-fi",
-        "title": "From Estonia to Finland",
-        "provider": "ee",
-        "recipient": "fi",
-        "dataset": "income",
-        "purpose": "dpv:Tax",
-        "legal_basis": {
-            "provider": {"basis": "gdpr:c", "statute": "A"},
-            "recipient": {"basis": "gdpr:e", "statute": "B"},
-        },
-        "places": ("EE", "FI"),
-        "processing": {"place": "FI"},
-        "valid": {"from": "2026-01-01T00:00:00Z", "until": "2027-01-01T00:00:00Z"},
-        "consent": "not-required",
-        "fields": {},
-        "retention": "year",
-        "scope_of_use": "Tax",
-        "liability": "Art. 82",
-        "inform_subject": {"when": "immediate"},
-    }
-    return Agreement.model_validate(said | changes)
+    return agreement_of({}, places=("EE", "FI"), **changes)
 
 
 def bases(provider, recipient):
