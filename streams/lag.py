@@ -2,6 +2,7 @@
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from .consuming import take
 from .settings import Cluster
 
 
@@ -26,7 +27,7 @@ class LagProbe:
         oldest: int | None = None
         waiting = {one.partition for one in committed}
         while waiting:
-            messages = self._reader.consume(len(waiting) * 2, wait_s)
+            messages = take(self._reader, len(waiting) * 2, wait_s)
             if not messages:
                 return None
             for message in messages:

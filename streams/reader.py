@@ -7,6 +7,7 @@ from typing import cast
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ..schemas.errors import ConfigurationError, UnavailableError
+from .consuming import take
 from .settings import Cluster
 
 PATIENCE_S = 20.0
@@ -49,7 +50,7 @@ class TopicReader:
     def poll(self, wait_s: float = 0.2, limit: int = 5_000) -> list[Framed]:
         """Return new records, waiting up to `wait_s` for the first."""
         records = []
-        for message in self._consumer.consume(limit, wait_s):
+        for message in take(self._consumer, limit, wait_s):
             error = message.error()
             if error is None:
                 self._at_end.discard(message.partition() or 0)

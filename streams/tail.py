@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from ..schemas.errors import UnavailableError
+from .consuming import take
 from .settings import Cluster
 
 PATIENCE_S = 20.0
@@ -67,7 +68,7 @@ class Tail:
 
     def _entries(self, wait_s: float, limit: int) -> Iterator[Entry | None]:
         """Yield records, and None where the end of the topic was reached."""
-        for message in self._consumer.consume(limit, wait_s):
+        for message in take(self._consumer, limit, wait_s):
             error = message.error()
             if error is None:
                 entry = _entry(message)
