@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from penstock.ops.documents.load import load
+from penstock.ops.documents.load import connectors_of, ecosystem_of, load
 from penstock.schemas.canonical import canonical
 from penstock.schemas.errors import DocumentError
 from penstock.schemas.generation import agreement_record, contract_record
 from penstock.schemas.json_schemas import json_schemas
-from penstock.schemas.problem import ProblemsError
+from penstock.schemas.problem import Level, ProblemsError
 from penstock.schemas.validation import _PATTERNS
 from penstock.schemas.yaml_lines import read_yaml
 
@@ -428,7 +428,107 @@ CONTRACTS = [
     ),
 ]
 
-CLAUSES = [*YAML, *KEYS, *NOISES, *ECOSYSTEMS, *SCENARIOS, *CONTRACTS]
+MORE = [
+    Clause("key that is no text", AGREEMENT, "retention: month", "[a]: month", "a key that is no text"),
+    Clause(
+        "names without SASL",
+        ECOSYSTEM,
+        "cluster: embedded",
+        "cluster: {bootstrap: 'k:1', security: {protocol: SSL, username_env: A}}",
+        "cluster.security: mechanism, username_env and password_env need the protocol SASL_SSL or SASL_PLAINTEXT",
+    ),
+    Clause(
+        "files without TLS",
+        ECOSYSTEM,
+        "cluster: embedded",
+        "cluster: {bootstrap: 'k:1', security: {ca_file: ca.pem}}",
+        "cluster.security: ca_file, certificate_file and key_file need the protocol SSL or SASL_SSL",
+    ),
+    Clause(
+        "certificate without its key",
+        ECOSYSTEM,
+        "cluster: embedded",
+        "cluster: {bootstrap: 'k:1', security: {protocol: SSL, certificate_file: c.pem}}",
+        "cluster.security: certificate_file and key_file go together",
+    ),
+    Clause(
+        "secret in the place of a variable's name",
+        ECOSYSTEM,
+        "registry: built-in",
+        "registry: built-in\nstore: {url_env: 'postgresql://me:hunter2@db/x'}",
+        "store.url_env: must be the name of an environment variable",
+        "store:",
+    ),
+    Clause(
+        "withheld with fields",
+        SCENARIO,
+        "outcome: released",
+        "outcome: withheld\n  reason: consent",
+        "then: a withheld outcome has no fields",
+        "then:",
+    ),
+    Clause("contract id in capitals", CONTRACT, "id: visits\n", "id: Visits\n", "id: must be an id"),
+    Clause(
+        "contract of two objects",
+        CONTRACT,
+        "  - name: Visit\n",
+        "  - name: Other\n  - name: Visit\n",
+        "schema: must hold one object",
+        "schema:",
+    ),
+    Clause("property without a name", CONTRACT, "{name: price,", "{id: price,", "properties[7].name: is missing"),
+    Clause(
+        "custom property written twice",
+        CONTRACT,
+        "penstock.retention, value: year}",
+        "penstock.retention, value: year}\n  - {property: penstock.retention, value: month}",
+        "penstock.retention is written twice",
+        "  - {property: penstock.retention, value: month}",
+    ),
+    Clause("subject that is no path", CONTRACT, "value: doctor", "value: 8", "must be a field path"),
+    Clause(
+        "subject with many values",
+        CONTRACT,
+        "value: doctor",
+        "value: codes[]",
+        "the subject `codes[]` has many values",
+        SECOND_SUBJECT,
+    ),
+    Clause(
+        "event time with many values",
+        CONTRACT,
+        "eventTime, value: at",
+        "eventTime, value: 'codes[]'",
+        "the event time `codes[]` has many values",
+    ),
+    Clause(
+        "event id that may be null",
+        AVSC,
+        '"name": "visit_id", "type": {"type": "string", "logicalType": "uuid"}',
+        '"name": "visit_id", "type": ["null", "string"]',
+        "the event id `visit_id` may be null: every event needs one",
+    ),
+    Clause(
+        "event time that may be null",
+        AVSC,
+        '"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}',
+        '"name": "at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}]',
+        "the event time `at` may be null: every event needs one",
+    ),
+    Clause(
+        "no Avro schema named",
+        CONTRACT,
+        "  - {property: penstock.avroSchema, value: visits.avsc}\n",
+        "",
+        "the contract names no Avro schema",
+        "customProperties:\n",
+    ),
+]
+
+# What is wrong with a role of a field stands in the contract, although the schema was changed.
+IN_CONTRACT = {"event id that may be null": "eventId", "event time that may be null": "eventTime"}
+
+CLAUSES = [*MORE, *YAML, *KEYS, *NOISES, *ECOSYSTEMS, *SCENARIOS, *CONTRACTS]
 
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.name)
@@ -436,11 +536,15 @@ def test_clause(ecosystem, clause: Clause) -> None:
     ecosystem.edit(clause.file, clause.old, clause.new)
     with pytest.raises(ProblemsError) as caught:
         load(ecosystem.root)
-    text = (ecosystem.root / clause.file).read_text(encoding="utf-8")
-    line = text[: text.index(clause.at or clause.new)].count("\n") + 1
+    file, at = clause.file, clause.at or clause.new
+    if clause.name in IN_CONTRACT:
+        file, at = CONTRACT, IN_CONTRACT[clause.name]
+    text = (ecosystem.root / file).read_text(encoding="utf-8")
+    line = text[: text.index(at)].count("\n") + 1
     matching = [said for said in str(caught.value).splitlines() if clause.said in said]
     assert matching, str(caught.value)
-    assert matching[0].startswith(f"{clause.file}:{line}: ")
+    assert matching[0].startswith(f"{file}:{line}: ")
+    assert "hunter2" not in str(caught.value)
 
 
 def test_clauses_have_different_names() -> None:
@@ -497,6 +601,42 @@ def test_a_file_that_is_no_document_is_not_silently_left_out(ecosystem, file: st
     ecosystem.write(file, "x")
     with pytest.raises(DocumentError, match=f"^{file}:1: not a document of this folder"):
         load(ecosystem.root)
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        (b'"string"', "the top of the schema is not a record"),
+        (b'{"type": "record", "name": "Visit", "fields": []}', "the schema has no field"),
+        (b'{"a": "\xff"}', "not JSON in UTF-8, or nested too deep"),
+        (b"[" * 100_000, "not JSON in UTF-8, or nested too deep"),
+        (b"7", "not a valid Avro schema"),
+    ],
+    ids=["no record", "no field", "no UTF-8", "endless", "a number"],
+)
+def test_an_avro_schema_that_is_none(ecosystem, schema: bytes, said: str) -> None:
+    (ecosystem.root / AVSC).write_bytes(schema)
+    with pytest.raises(DocumentError) as caught:
+        load(ecosystem.root)
+    assert str(caught.value).startswith(f"{AVSC}:1: {said}")
+
+
+def test_a_running_role_reads_the_one_document_that_it_needs(ecosystem) -> None:
+    """A contract in the making must not stop what runs."""
+    ecosystem.write(CONTRACT, "not: [a contract")
+    assert ecosystem_of(ecosystem.root).id == "base"
+    assert [source.id for source in connectors_of(ecosystem.root).sources] == ["visits"]
+    (ecosystem.root / "connectors.yaml").unlink()
+    assert connectors_of(ecosystem.root).sources == ()
+    ecosystem.edit(ECOSYSTEM, "version: 1", "version: 2")
+    with pytest.raises(ProblemsError, match=r"^ecosystem\.yaml:1: version: must be 1"):
+        ecosystem_of(ecosystem.root)
+
+
+def test_connectors_and_scenarios_may_be_left_out(ecosystem) -> None:
+    (ecosystem.root / "connectors.yaml").unlink()
+    (ecosystem.root / SCENARIO).unlink()
+    assert not [one for one in ecosystem.examine() if one.level is Level.ERROR]
 
 
 def test_notes_and_hidden_files_may_lie_beside_documents(ecosystem) -> None:
