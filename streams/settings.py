@@ -6,6 +6,9 @@ from typing import Any
 
 from ..schemas.limits import MAX_RECORD_BYTES
 
+FRAME_BYTES = 16_384
+"""Room for a record's headers and frame, which the client counts too; brokers take 1,048,588 bytes by default."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -34,7 +37,7 @@ class Cluster:
             "acks": "all",
             "linger.ms": 5,
             "compression.type": "lz4",
-            "message.max.bytes": MAX_RECORD_BYTES,
+            "message.max.bytes": MAX_RECORD_BYTES + FRAME_BYTES,
             "queue.buffering.max.messages": 200_000,
         }
 
