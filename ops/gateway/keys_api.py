@@ -121,7 +121,7 @@ async def _body(request: Request) -> Any:
             raise _BadRequestError(f"the body is larger than {MOST_BYTES} bytes")
     try:
         return json.loads(bytes(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _BadRequestError("the body is not JSON") from None
 
 
