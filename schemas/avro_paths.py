@@ -12,6 +12,7 @@ from typing import Any
 
 from .avro_decode import decoder
 from .avro_tree import Tree, emit, tree
+from .avro_union import bare
 from .errors import DocumentError
 
 _PATH = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\[\]|\{\})*(?:\.[A-Za-z_][A-Za-z0-9_]*(?:\[\]|\{\})*)*")
@@ -114,7 +115,7 @@ def covers(outer: str, path: str) -> bool:
 
 
 def getter(path: str) -> Callable[[Mapping[str, Any]], Any]:
-    """Return a function that gives the value at `path` of a decoded event, None below a null.
+    """Return a function that gives the value at `path` of a decoded event, None below a null, a union's value bare.
 
     Raises DocumentError for a path through an array or a map: it has many values.
     """
@@ -127,7 +128,7 @@ def getter(path: str) -> Callable[[Mapping[str, Any]], Any]:
 
 
 def _first(name: str) -> Callable[[Mapping[str, Any]], Any]:
-    return lambda event: event[name]
+    return lambda event: bare(event[name])
 
 
 def _deep(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], Any]:
@@ -137,6 +138,6 @@ def _deep(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], Any]:
             if value is None:
                 return None
             value = value[name]
-        return value
+        return bare(value)
 
     return get

@@ -30,3 +30,8 @@ def ambiguous(resolved: Tree, branches: list[Any]) -> frozenset[int]:
     """Return the indexes of the branches whose values come as pairs."""
     kinds = [PYTHON_TYPES[resolved.kind(branch)] for branch in branches]
     return frozenset(index for index, kind in enumerate(kinds) if kinds.count(kind) > 1)
+
+
+def bare(value: Any) -> Any:
+    """Return `value` without the branch that it may name. What is inside of it is left alone."""
+    return value[1] if type(value) is tuple else value

@@ -1,11 +1,14 @@
 """What CEL's operators do to values, exactly: no truthiness, 64-bit integers, errors instead of guesses.
 
-Values are those of a decoded event: None, bool, int, float, str, bytes, list, dict. An error never quotes a value.
+Values are those of a decoded event: None, bool, int, float, str, bytes, list, dict, and inside of lists and dicts the
+pairs that name a union's branch. An error never quotes a value.
 """
 
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from ...schemas.avro_union import bare
 
 Run = Callable[[Mapping[str, Any]], Any]
 Binary = Callable[[Any, Any], Any]
@@ -41,6 +44,7 @@ def truth(value: Any) -> bool:
 
 def equal(left: Any, right: Any) -> bool:
     """CEL's ==: numbers by value across int and double, values of different types are unequal, NaN equals nothing."""
+    left, right = bare(left), bare(right)
     if is_number(left) and is_number(right):
         return bool(left == right)
     if type(left) is not type(right):
@@ -176,7 +180,7 @@ def selection(parent: Run, name: str) -> Run:
     def run(event: Mapping[str, Any]) -> Any:
         holder = parent(event)
         if isinstance(holder, dict) and name in holder:
-            return holder[name]
+            return bare(holder[name])
         raise CelError("no such field")
 
     return run

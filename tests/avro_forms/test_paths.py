@@ -145,6 +145,8 @@ def test_a_getter_passes_through_null():
     assert getter("payer.code")(event) == "x"
     assert getter("payee.code")(event) is None
     assert getter("payee")(event) is None
+    assert getter("u")({"u": ("string", "x")}) == "x"
+    assert getter("p.u")({"p": {"u": ("ee.Kind", "x")}}) == "x"
     with pytest.raises(DocumentError, match="many values"):
         getter("items[].x")
 
