@@ -14,7 +14,7 @@ from ..processors.quarantine import QuarantineSealer
 from ..processors.served import WorkerKeys
 from ..schemas.audit import Counts, ExchangeAudit, InputRange
 from ..schemas.disclosure import DisclosureRecord
-from ..schemas.errors import ConfigurationError, RecordError, UnavailableError
+from ..schemas.errors import ConfigurationError, RecordError, RefusedError, UnavailableError
 from ..schemas.generation import Generation
 from ..schemas.lanes import lane_group
 from ..schemas.observer import BatchCounts, ExchangeObserver
@@ -77,18 +77,24 @@ class Exchange:
         self._consents.catch_up()
         self._runner.start()
         self._observer.state("running", "")
+        waiting = False
         while not stop.is_set():
             try:
-                if not self._runner.step():
+                done = self._runner.step()
+                if not done:
                     self._observer.idle(self._slot.dataset)
                     self._refresh()
             except UnavailableError as missing:
                 # The partition waits: what cannot be decided or protected now is neither released nor lost.
                 log.warning("waiting: %s", missing)
                 self._observer.state("waiting", str(missing))
+                waiting = True
                 stop.wait(RETRY_S)
             else:
-                self._observer.state("running", "")
+                # After a rewind the batch takes a moment to come again; until it is done, the slot still waits.
+                waiting = waiting and not done
+                if not waiting:
+                    self._observer.state("running", "")
 
     def close(self) -> None:
         self._runner.close()
@@ -110,7 +116,11 @@ class Exchange:
 
     def _ask_writer(self, schema_id: int) -> Mapping[str, Any]:
         """Look an unknown writer schema up: only a schema that `apply` brought may be decoded."""
-        schema = self._registry.schema(schema_id)
+        try:
+            schema = self._registry.schema(schema_id)
+        except RefusedError as refused:
+            # Of our credentials, not of this record: it waits until somebody mends them.
+            raise UnavailableError(refused.message, place=refused.place, remedy=refused.remedy) from None
         held = self._program.generation.contracts[self._slot.dataset]
         if schema is not None and any(schema == brought for brought in held.writers.values()):
             return schema
