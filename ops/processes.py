@@ -10,6 +10,9 @@ from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 
+_THREADS = 17
+"""Place of the number of threads in /proc/<pid>/stat, counted from the state."""
+
 _TRAMPOLINE = (
     "import ctypes, os, sys\n"
     "parent, number, argv = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]\n"
@@ -43,17 +46,21 @@ def dying_with_parent(argv: Sequence[str], number: int = signal.SIGTERM) -> list
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process of this id runs; a zombie has ended and only waits for its parent."""
+    """Whether a process of this id runs.
+
+    A zombie has ended and only waits for its parent, unless threads of it are still on their way out.
+    """
     try:
         os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
+        facts = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
     except ProcessLookupError:
         return False
     except PermissionError:  # somebody else's
         return True
     except FileNotFoundError:  # it ended just now, or this system has no /proc
         return sys.platform != "linux"
-    return state not in "ZX"
+    state, threads = facts[0], int(facts[_THREADS])
+    return state not in "ZX" or threads > 1
 
 
 def write_status(path: Path, facts: dict[str, Any]) -> None:

@@ -157,11 +157,16 @@ def _download(jar: Jar, artifact: Any, context: Any) -> Path:
         raise
     except Exception as error:  # jgo raises requests' errors, RuntimeError and OSError alike
         raise UnavailableError(
-            f"{jar.coordinate} cannot be fetched: {error}",
+            f"{jar.coordinate} cannot be fetched: {_short(error)}",
             place=_repository_name(context),
             remedy="check the network, or set PENSTOCK_MAVEN_REPOSITORY to a mirror's URL or to a directory "
             "laid out like a Maven repository; what has come already is kept",
         ) from error
+
+
+def _short(error: Exception) -> str:
+    """What requests says is a paragraph of nested reprs; the kind of error tells as much."""
+    return str(error) if len(str(error)) < 100 else type(error).__name__
 
 
 def _repository_name(context: Any) -> str:

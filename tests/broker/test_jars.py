@@ -97,6 +97,7 @@ def test_an_unreachable_repository_says_where_and_what_to_do(home, wanted, monke
     with pytest.raises(UnavailableError, match="PENSTOCK_MAVEN_REPOSITORY") as refusal:
         ensure_jars(home, jars=wanted, say=lambda _: None)
     assert refusal.value.place == "http://127.0.0.1:9"
+    assert refusal.value.message.endswith("cannot be fetched: ConnectionError")
 
 
 def test_a_cache_that_cannot_be_made_is_a_configuration_error(tmp_path, wanted):
