@@ -46,8 +46,11 @@ def quarantined(directory: Path) -> list[Mapping[str, Any]]:
     ]
 
 
-def open_one(directory: Path, dataset: str, offset: int) -> Iterator[str]:
-    """Yield what a refused record says. Raises ConfigurationError when there is none at `offset`."""
+def open_one(directory: Path, dataset: str, offset: int) -> Mapping[str, Any]:
+    """Return what a refused record says, bytes as hexadecimal.
+
+    Raises ConfigurationError when there is none at `offset`.
+    """
     wiring = Wiring(directory)
     record = next((one for one in _all(wiring, quarantine_topic(dataset)) if one.offset == offset), None)
     if record is None or record.value is None:
@@ -60,8 +63,8 @@ def open_one(directory: Path, dataset: str, offset: int) -> Iterator[str]:
             raise KeyUnavailableError("the key of this record is gone", remedy="its data subject was erased")
         return found
 
-    for name, value in open_quarantined(record.value, dataset, key).items():
-        yield f"{name}: {value.hex() if isinstance(value, bytes) else value}"
+    opened = open_quarantined(record.value, dataset, key)
+    return {name: value.hex() if isinstance(value, bytes) else value for name, value in opened.items()}
 
 
 def _said(record: Framed) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """`members`, `disclosures`, `quarantine`: who takes part, who got what, what was refused."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -50,9 +51,12 @@ def quarantine_show(
     dataset: Annotated[str, typer.Argument(metavar="DATASET")],
     offset: Annotated[int, typer.Argument(metavar="OFFSET", min=0)],
     directory: In = Path(),
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Open one refused record: its detail and, as hexadecimal, the original. Needs the key store."""
     from ..evidence import open_one
 
-    for line in open_one(directory, dataset, offset):
-        typer.echo(line)
+    found = open_one(directory, dataset, offset)
+    lines = "\n".join(f"{name}: {value}" for name, value in found.items())
+    typer.echo(json.dumps(found, ensure_ascii=False) if as_json else lines)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .common import In
+from .common import AsJson, In
 
 Id = Annotated[str, typer.Argument(metavar="AGREEMENT", help="The agreement's id.")]
 Gateway = Annotated[str, typer.Option("--gateway", help="The gateway's URL; by default this ecosystem's.")]
@@ -63,12 +63,26 @@ def explain(
     agreement: Annotated[str, typer.Option("--agreement", help="The agreement's id.")],
     consent: Annotated[bool, typer.Option("--consent", help="As if the data subject had consented.")] = False,
     directory: In = Path(),
+    as_json: AsJson = False,
 ) -> None:
     """Say what the documents would do with one event, and why. Nothing leaves."""
-    from ..explaining import explained
+    from ..explaining import explained, sentences
 
-    for line in explained(directory, agreement, json.load(event), consent=consent):
-        typer.echo(line)
+    found = explained(directory, agreement, _event_in(event), consent=consent)
+    typer.echo(json.dumps(found, ensure_ascii=False) if as_json else "\n".join(sentences(found)))
+
+
+def _event_in(file: typer.FileText) -> dict[str, Any]:
+    from ...schemas.errors import ConfigurationError
+
+    try:
+        event = json.load(file)
+    except ValueError:
+        # From None: the parser's message quotes what it could not read.
+        raise ConfigurationError("the event is not JSON", place=file.name, remedy="one JSON object") from None
+    if not isinstance(event, dict):
+        raise ConfigurationError("the event is no JSON object", place=file.name, remedy='{"field": value, …}')
+    return event
 
 
 def _plain(value: Any) -> Any:
