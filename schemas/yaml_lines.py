@@ -61,10 +61,11 @@ def read_yaml(data: bytes, file: str) -> Document:
         return _unreadable(file, 1, "holds a character that YAML does not allow", "remove control characters")
     except RecursionError:
         return _unreadable(file, 1, "nested too deep", "write it flatter")
-    if root is None:
-        return _unreadable(file, 1, "empty", "write the document, or delete the file")
     reader = _Reader(file)
-    value = reader.value(root, ())
+    value = reader.value(root, ()) if root is not None else None
+    if value is None and not reader.problems:
+        # A lone `~` too: a document that says nothing must not go missing without a word.
+        return _unreadable(file, 1, "empty", "write the document, or delete the file")
     return Document(value, Source(file, reader.lines), tuple(reader.problems))
 
 

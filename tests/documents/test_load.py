@@ -664,9 +664,11 @@ def test_a_huge_document_is_refused(ecosystem) -> None:
         load(ecosystem.root)
 
 
-def test_an_empty_document_is_named(ecosystem) -> None:
-    ecosystem.write(AGREEMENT, "# nothing yet\n")
-    with pytest.raises(DocumentError, match=f"^{AGREEMENT}:1: empty"):
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "~", "null", "!", "---\n"])
+@pytest.mark.parametrize("file", [AGREEMENT, CONTRACT, ECOSYSTEM, SCENARIO])
+def test_a_document_that_says_nothing_is_named_and_not_left_out(ecosystem, file: str, text: str) -> None:
+    ecosystem.write(file, text)
+    with pytest.raises(DocumentError, match=f"^{file}:1: empty"):
         load(ecosystem.root)
 
 
