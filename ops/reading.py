@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import typer
+
+from ..schemas.errors import KeyUnavailableError, RecordError
 from .recipient import open_view
 
 
@@ -12,12 +15,19 @@ def records(
 ) -> Iterator[Mapping[str, Any]]:
     """Yield the values of a view, to its present end or, with `follow`, for ever.
 
-    Without `gateway` the ecosystem in `directory` says where it is, and whose token to use.
+    A record that cannot be opened is told on standard error, and the others go on. Without `gateway` the ecosystem in
+    `directory` says where it is, and whose token to use.
     """
     where, token = _access(directory, agreement, gateway)
     with open_view(agreement, gateway=where, token=token, bootstrap=bootstrap or None) as view:
-        for record in view if follow else view.to_end():
-            yield record.value
+        ended = False
+        while not ended:
+            try:
+                for record in view if follow else view.to_end():
+                    yield record.value
+                ended = True
+            except (KeyUnavailableError, RecordError) as closed:
+                typer.echo(f"penstock: {closed}", err=True)
 
 
 def _access(directory: Path, agreement: str, gateway: str) -> tuple[str, str]:

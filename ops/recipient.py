@@ -1,14 +1,17 @@
 """The recipient's library: open a view, iterate over typed records. Needs the light install only."""
 
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from ..processors.open_view import OpenProgram
 from ..schemas.codec import Codec, LogicalCodec
 from ..schemas.confluent_wire import unframe
-from ..schemas.errors import UnavailableError
+from ..schemas.errors import DocumentError, KeyUnavailableError, RecordError
+from ..schemas.reasons import Refusal
 from ..streams.reader import Framed, TopicReader
 from ..streams.registry_client import RegistryClient
 from ..streams.settings import Cluster
@@ -29,53 +32,80 @@ class View:
     """A view as its recipient reads it: committed records, in order per partition.
 
     Not promised: an order between partitions. Not thread-safe. Closed by `close` or the end of a `with` block.
+
+    An error loses nothing: after a KeyUnavailableError or RecordError, which are about one record, the next call goes
+    on with the record after it; after any other one, with the same records again.
     """
 
     def __init__(self, reader: TopicReader, registry: RegistryClient, keys: KeyCache) -> None:
         self._reader = reader
         self._registry = registry
         self._keys = keys
-        self._opened: dict[int, _Opener] = {}
+        self._openers: dict[int, _Opener] = {}
+        self._framed: list[Framed] = []
+        self._closed: deque[Callable[[], ViewRecord]] = deque()
 
     def poll(self, wait_s: float = 1.0) -> list[ViewRecord]:
         """Return new records, waiting up to `wait_s` for the first.
 
-        Raises KeyUnavailableError when a key was destroyed or withdrawn, RecordError when a field was altered,
-        RefusedError and UnavailableError as the gateway and the registry answer.
+        Raises KeyUnavailableError when a key was destroyed or withdrawn, RecordError when a record was altered or is
+        none, RefusedError and UnavailableError as the gateway and the registry answer.
         """
-        return self._open(self._reader.poll(wait_s))
+        if not self._closed:
+            self._framed = self._framed or self._reader.poll(wait_s)
+            self._closed.extend(self._with_keys([self._decoded(one) for one in self._framed if one.value is not None]))
+            self._framed = []
+        opened: list[ViewRecord] = []
+        while self._closed:
+            try:
+                opened.append(self._closed[0]())
+            except (KeyUnavailableError, RecordError):
+                if opened:
+                    break  # its turn comes with the next call, after those before it were taken
+                self._closed.popleft()
+                raise
+            self._closed.popleft()
+        return opened
 
     def to_end(self) -> Iterator[ViewRecord]:
         """Yield every record up to the end of each partition, then return."""
-        while not self._reader.at_end:
+        while self._framed or self._closed or not self._reader.at_end:
             yield from self.poll()
 
     def __iter__(self) -> Iterator[ViewRecord]:
         while True:
             yield from self.poll()
 
-    def _open(self, framed: list[Framed]) -> list[ViewRecord]:
-        decoded = [(one, *self._decode(one)) for one in framed if one.value is not None]
-        wanted = {handle for _, opener, value, _ in decoded for handle in opener.program.handles(value)}
+    def _with_keys(self, decoded: "list[_Decoded | _Unfit]") -> list[Callable[[], ViewRecord]]:
+        """Ask for the keys of all records at once."""
+        wanted = {handle for one in decoded if isinstance(one, _Decoded) for handle in one.handles}
         keys = self._keys.get(wanted) if wanted else {}
-        return [
-            ViewRecord(opener.program.open(value, keys, shown_id=shown), one.partition, one.offset, one.appended_ms)
-            for one, opener, value, shown in decoded
-        ]
+        return [partial(one.opened, keys) for one in decoded]
 
-    def _decode(self, one: Framed) -> tuple["_Opener", dict[str, Any], str]:
-        """Return (opener, record with logical values, event id as it was written)."""
-        schema_id, payload = unframe(one.value or b"")
-        opener = self._opened.get(schema_id)
-        if opener is None:
-            opener = self._opened[schema_id] = self._opener(schema_id)
-        return opener, opener.codec.decode(payload), opener.program.shown_id(opener.physical.decode(payload))
+    def _decoded(self, one: Framed) -> "_Decoded | _Unfit":
+        try:
+            schema_id, payload = unframe(one.value)
+            opener = self._opener(schema_id)
+            value = opener.codec.decode(payload)
+            handles = frozenset(opener.program.handles(value))
+            # A view that encrypts nothing may have no event id.
+            shown = opener.program.shown_id(opener.physical.decode(payload)) if handles else ""
+            return _Decoded(one, opener, value, shown, handles)
+        except RecordError as bad:
+            return _Unfit(one, bad)
 
     def _opener(self, schema_id: int) -> "_Opener":
-        schema = self._registry.schema(schema_id)
-        if schema is None:
-            raise UnavailableError(f"the registry knows no schema {schema_id}", remedy="ask the operator")
-        return _Opener(LogicalCodec(schema), Codec(schema), OpenProgram(schema, inner=LogicalCodec))
+        found = self._openers.get(schema_id)
+        if found is None:
+            schema = self._registry.schema(schema_id)
+            if schema is None:
+                raise RecordError(Refusal.UNKNOWN_SCHEMA, f"the registry knows no schema {schema_id}")
+            try:
+                found = _Opener(LogicalCodec(schema), Codec(schema), OpenProgram(schema, inner=LogicalCodec))
+            except DocumentError:
+                raise RecordError(Refusal.UNKNOWN_SCHEMA, f"schema {schema_id} is not one of a view") from None
+            self._openers[schema_id] = found
+        return found
 
     def close(self) -> None:
         self._reader.close()
@@ -98,6 +128,47 @@ class _Opener:
     program: OpenProgram
 
 
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    """A record whose encrypted fields are closed, and the handles of the keys that open them."""
+
+    framed: Framed
+    opener: _Opener
+    value: Mapping[str, Any]
+    shown_id: str
+    handles: frozenset[bytes]
+
+    def opened(self, keys: Mapping[bytes, bytes]) -> ViewRecord:
+        one = self.framed
+        try:
+            value = self.opener.program.open(self.value, keys, shown_id=self.shown_id)
+        except KeyUnavailableError as missing:
+            raise KeyUnavailableError(missing.message, place=_place(one), remedy=missing.remedy) from None
+        except RecordError as bad:
+            raise _placed(bad, one) from None
+        return ViewRecord(value, one.partition, one.offset, one.appended_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unfit:
+    """A record that is none of this view."""
+
+    framed: Framed
+    error: RecordError
+
+    def opened(self, _keys: Mapping[bytes, bytes]) -> ViewRecord:
+        raise _placed(self.error, self.framed)
+
+
+def _place(one: Framed) -> str:
+    return f"partition {one.partition}, offset {one.offset}"
+
+
+def _placed(bad: RecordError, one: Framed) -> RecordError:
+    place = ", ".join(filter(None, (_place(one), bad.place)))
+    return RecordError(bad.reason, bad.message, place=place, remedy=bad.remedy)
+
+
 def open_view(  # noqa: PLR0913 - what a recipient was given
     agreement: str,
     *,
@@ -105,12 +176,15 @@ def open_view(  # noqa: PLR0913 - what a recipient was given
     token: str,
     bootstrap: str | None = None,
     security: Mapping[str, str] | None = None,
+    registry: str | None = None,
+    registry_login: tuple[str, str] | None = None,
     from_end: bool = False,
 ) -> View:
     """Open the view of `agreement` as its recipient.
 
-    `gateway` is its URL and `token` yours. `bootstrap` and `security` (librdkafka's names) say how you reach Kafka;
-    without them the gateway's word is taken. Starts at the earliest record retained, or with `from_end` at what comes
+    `gateway` is its URL and `token` yours. `bootstrap` and `security` (librdkafka's names) say how you reach Kafka,
+    `registry` (a URL) and `registry_login` (user, password) how you reach the schema registry; without them the
+    gateway's word is taken. Starts at the earliest record retained, or with `from_end` at what comes
     from now on. Raises RefusedError for a wrong token or another's agreement, UnavailableError when something does not
     answer.
     """
@@ -118,4 +192,5 @@ def open_view(  # noqa: PLR0913 - what a recipient was given
     where = client.agreement(agreement)
     cluster = Cluster(bootstrap or str(where["bootstrap"]), dict(security or {}))
     reader = TopicReader(cluster, str(where["topic"]), from_end=from_end)
-    return View(reader, RegistryClient(gateway), KeyCache(client, agreement))
+    schemas = RegistryClient(registry or str(where.get("registry") or gateway), basic=registry_login)
+    return View(reader, schemas, KeyCache(client, agreement))

@@ -7,6 +7,7 @@ import base64
 import binascii
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from starlette.concurrency import run_in_threadpool
@@ -29,16 +30,22 @@ class Tokens(Protocol):
     def member_of(self, token: str) -> str | None: ...
 
 
-class KeyDesk:
-    """Answers recipients. `current` gives the generation in force, None before the first."""
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Where recipients find Kafka, and the schema registry if it is not this gateway (None: it is)."""
 
-    def __init__(
-        self, tokens: Tokens, keys: KeyStore, current: Callable[[], Generation | None], bootstrap: str
-    ) -> None:
+    bootstrap: str
+    registry: str | None = None
+
+
+class KeyDesk:
+    """Answers recipients. `current` gives the generation in force, None before the first; `where` is told to them."""
+
+    def __init__(self, tokens: Tokens, keys: KeyStore, current: Callable[[], Generation | None], where: Where) -> None:
         self._tokens = tokens
         self._keys = keys
         self._current = current
-        self._bootstrap = bootstrap
+        self._where = where
 
     def routes(self) -> list[Route]:
         return [
@@ -57,7 +64,8 @@ class KeyDesk:
                 "major": held.agreement.major,
                 "topic": held.view_topic,
                 "schema_id": held.view_schema_id,
-                "bootstrap": self._bootstrap,
+                "bootstrap": self._where.bootstrap,
+                "registry": self._where.registry,
             }
         )
 

@@ -17,7 +17,7 @@ from ...schemas.generation import Generation
 from ...streams.control import ControlReader
 from ...streams.settings import Cluster
 from ...streams.topics import ensure, own_topics
-from ..gateway.keys_api import KeyDesk
+from ..gateway.keys_api import KeyDesk, Where
 from ..gateway.registry import Registry, registry_routes
 from ..health import RoleServer
 from ..metrics import GatewayMetrics
@@ -37,11 +37,11 @@ def run_gateway(directory: Path, port: int | None) -> None:
         ensure(cluster, own_topics())
         metrics = GatewayMetrics()
         with _listening(wiring.home.run / "gateway.json", port) as listener, _following(cluster, stop) as current:
-            desk = KeyDesk(wiring.tokens(), wiring.key_store(), current.now, cluster.bootstrap)
-            routes = desk.routes()
-            if not isinstance(wiring.ecosystem.registry, NamedRegistry):
-                registry = Registry(cluster)
-                routes += registry_routes(registry)
+            named = wiring.ecosystem.registry
+            where = Where(cluster.bootstrap, named.url if isinstance(named, NamedRegistry) else None)
+            routes = KeyDesk(wiring.tokens(), wiring.key_store(), current.now, where).routes()
+            if not isinstance(named, NamedRegistry):
+                routes += registry_routes(Registry(cluster))
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             with RoleServer("gateway", wiring.home.run, metrics, url=url):
                 metrics.state("running", "")
