@@ -91,8 +91,11 @@ def contract_from(record: Mapping[str, Any]) -> DataContract:
 
 
 def agreement_record(agreement: Agreement) -> dict[str, Any]:
-    """Return an agreement as plain JSON: what is signed, digested and put in force."""
-    return agreement.model_dump(mode="json", by_alias=True)
+    """Return an agreement as plain JSON: what is signed, digested and put in force.
+
+    Keys that say nothing (null) are left out, so that an optional key of a later version breaks no signature.
+    """
+    return agreement.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def to_record(generation: Generation) -> dict[str, Any]:

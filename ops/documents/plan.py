@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ...schemas.agreement import Agreement
 from ...schemas.generation import agreement_record, contract_record
 from .load import Documents
 from .plan_protection import Loss, Record, charter_losses, contract_losses, losses
@@ -42,14 +43,20 @@ class Change:
 
 def plan(old: InForce, new: Documents) -> list[Change]:
     """Return every difference, the loud ones first; empty when there is nothing to apply."""
-    agreements = {name: agreement_record(one) for name, one in new.agreements.items()}
+    agreements = {name: _whole(agreement_record(one)) for name, one in new.agreements.items()}
+    before = {name: _whole(record) for name, record in old.agreements.items()}
     contracts = {name: contract_record(one) for name, one in new.contracts.items()}
     found = [
         *_differences("contract", old.contracts, contracts, contract_losses),
-        *_differences("agreement", old.agreements, agreements, losses),
+        *_differences("agreement", before, agreements, losses),
         *_charter(old.charter, new.charter.model_dump(mode="json", by_alias=True)),
     ]
     return sorted(found, key=lambda change: not change.loud)
+
+
+def _whole(record: Record) -> Record:
+    """Return an agreement's record with the keys that it leaves out, so that two can be compared key by key."""
+    return Agreement.model_validate(record).model_dump(mode="json", by_alias=True)
 
 
 def _differences(what: str, old: Mapping[str, Record], new: Mapping[str, Record], lost: Losses) -> Iterator[Change]:
