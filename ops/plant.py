@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..schemas.ecosystem import NamedCluster
 from .broker.probe import broker_answers
+from .broker.storage import lock_holder
 from .documents.load import Documents
 from .health import ask
 from .home import Home
@@ -19,7 +20,7 @@ READY_S = 1.0
 def commands(documents: Documents, home: Home) -> list[RoleCommand]:
     """Return the roles that an ecosystem needs, in the order of their start."""
     found = []
-    if not isinstance(documents.ecosystem.cluster, NamedCluster):
+    if not isinstance(documents.ecosystem.cluster, NamedCluster) and not broker_runs(home):
         found.append(_command(home, "broker", ["broker"], lambda: _broker_ready(home)))
     found.append(_command(home, "gateway", ["gateway"], lambda: _gateway_ready(home)))
     found += [
@@ -50,9 +51,17 @@ def _gateway_ready(home: Home) -> bool:
 
 def forget(home: Home) -> None:
     """Remove status files of roles that ran before, so that nobody takes them for the present ones."""
+    kept = {"gateway.json"}  # it remembers the port
+    if broker_runs(home):
+        kept.add("broker.json")
     for path in home.run.glob("*.json"):
-        if path.name != "gateway.json":  # it remembers the port
+        if path.name not in kept:
             path.unlink(missing_ok=True)
+
+
+def broker_runs(home: Home) -> bool:
+    """Say whether the ecosystem's Kafka runs already, left by `penstock broker start`."""
+    return lock_holder(home.broker) is not None
 
 
 def log_of(home: Home, name: str) -> Path:

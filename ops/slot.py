@@ -158,7 +158,8 @@ class Slot:
             end = log.seek(0, os.SEEK_END)
             log.seek(max(self._log_start, end - _TAIL_BYTES))
             lines = log.read().decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return last.removeprefix("penstock: ")
 
     def _show(self, state: State, pid: int | None, reason: str | None = None, *, restarts: int | None = None) -> None:
         before = self._shown

@@ -23,7 +23,7 @@ def stop(directory: Directory) -> None:
     """Stop the Kafka that `start` left running."""
     from ..broker.daemon import stop_detached
 
-    stop_detached(Home(directory).root)
+    say("stopped" if stop_detached(Home(directory).root) else "Kafka did not run")
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 import secrets as randomness
 import sqlite3
 import subprocess
@@ -347,17 +346,12 @@ def test_no_error_of_the_store_holds_a_value(where, monkeypatch):
     assert "person-" not in f"{error}{error!r}{error.__cause__!r}"
 
 
-@pytest.mark.skipif(
-    "PENSTOCK_TEST_POSTGRES" not in os.environ,
-    reason="PostgreSQL: psycopg is not in the lock; set PENSTOCK_TEST_POSTGRES=postgresql+psycopg://... to try it",
-)
-def test_postgresql_keeps_the_same_promises(where):
-    """Tried by hand on PostgreSQL 15 with psycopg 3.3; CI has neither."""
-    engine = open_url(os.environ["PENSTOCK_TEST_POSTGRES"])
+def test_postgresql_keeps_the_same_promises(where, postgresql_url):
+    engine = open_url(postgresql_url)
     store = SqlKeyStore(engine, FileKms(where / "kek", create=is_new(engine)))
     wants = [want(person, agreement, "d") for person in range(1000) for agreement in ("a", "b")]
     made = store.subject_keys(wants)
-    again = SqlKeyStore(open_url(os.environ["PENSTOCK_TEST_POSTGRES"]), FileKms(where / "kek", create=False))
+    again = SqlKeyStore(open_url(postgresql_url), FileKms(where / "kek", create=False))
     assert again.subject_keys(wants) == made
     handles = [key.handle for key in made.values()]
     opened = {**again.open_keys("a", handles), **again.open_keys("b", handles)}
