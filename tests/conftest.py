@@ -3,6 +3,7 @@
 import os
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -108,3 +109,21 @@ def hands(kafka: EmbeddedBroker) -> Hands:
 def hands_on() -> type[Hands]:
     """For a broker of the test's own: `hands_on(broker.bootstrap)`."""
     return Hands
+
+
+_seconds: dict[str, float] = defaultdict(float)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Add each phase of a test to its folder's share of the time."""
+    folder = report.nodeid.replace("\\", "/").removeprefix("tests/").partition("/")[0]
+    _seconds[folder] += report.duration
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say where the time went, folder by folder."""
+    shares = sorted(_seconds.items(), key=lambda share: -share[1])
+    terminalreporter.section("time")
+    for folder, seconds in shares:
+        terminalreporter.write_line(f"{seconds:7.1f} s  {folder}")
+    terminalreporter.write_line(f"{sum(_seconds.values()):7.1f} s  all")
