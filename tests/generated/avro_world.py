@@ -34,6 +34,11 @@ PYTHON = {
     "fixed": bytes, "string": str, "enum": str, "array": list, "map": dict, "record": dict,
 }  # fmt: skip
 YEARS_MS = 10**14  # some three thousand years in milliseconds
+NOW = {
+    "date": 20_727,
+    "timestamp-millis": 20_727 * 86_400_000,
+    "timestamp-micros": 20_727 * 86_400_000_000,
+}  # 2026-10-01
 RANGES = {
     "date": (-(10**6), 10**6),
     "timestamp-millis": (-YEARS_MS, YEARS_MS),
@@ -145,6 +150,28 @@ def a_schema(draw: st.DrawFn) -> tuple[dict[str, Any], Types]:
     return {"type": "record", "name": "Event", "namespace": SPACE, "fields": made}, types
 
 
+def a_small_schema() -> tuple[dict[str, Any], Types]:
+    """Return one fixed schema, for what does not depend on schemas."""
+    fields = {"event_id": "string", "at": PLAIN[9], "person": "string", "spouse": ["null", "string"], "u": "long"}
+    made = [{"name": name, "type": one} for name, one in {**fields, "v": ["null", "double"]}.items()]
+    return {"type": "record", "name": "Event", "namespace": SPACE, "fields": made}, Types()
+
+
+def a_schema_for_predicates() -> tuple[dict[str, Any], Types]:
+    """Return one fixed schema with a field of every kind that a predicate can read, so that operands often meet."""
+    types = Types()
+    inner = {"type": "record", "name": "In", "fields": [{"name": "a", "type": ["null", "int"]}]}
+    types.known |= {"In": inner, "E": {"type": "enum", "name": "E", "symbols": ["A", "B"]}}
+    fields: dict[str, Any] = {
+        "n": "int", "m": "long", "d": "double", "s": "string", "t": ["null", "string"], "b": "boolean",
+        "day": PLAIN[8], "ms": PLAIN[9], "us": ["null", PLAIN[10]], "e": types.known["E"], "in_": ["null", inner],
+        "items": {"type": "array", "items": "int"}, "u": ["int", "string", "E"],
+        "labels": {"type": "map", "values": ["null", "string"]},
+    }  # fmt: skip
+    made = [{"name": name, "type": one} for name, one in fields.items()]
+    return {"type": "record", "name": "Event", "namespace": SPACE, "fields": made}, types
+
+
 # --- values -----------------------------------------------------------------------------------------------------------
 
 
@@ -164,7 +191,8 @@ def value(schema: Any, types: Types) -> st.SearchStrategy[Any]:  # noqa: PLR0911
     if kind == "fixed":
         return st.binary(min_size=found["size"], max_size=found["size"])
     if found.get("logicalType") in RANGES:
-        return st.integers(*RANGES[found["logicalType"]])
+        now = NOW.get(found["logicalType"], 0)
+        return st.integers(*RANGES[found["logicalType"]]) | st.sampled_from([0, now, now + 1])
     if found.get("logicalType") == "uuid":
         return st.uuids().map(str)
     return PLAIN_VALUES[kind]

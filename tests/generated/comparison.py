@@ -31,7 +31,8 @@ class Case:
 
 @st.composite
 def cases(draw: st.DrawFn, *, lawful: bool) -> Case:
-    world = draw(worlds(lawful=lawful))
+    """Return cases in which every schema comes up, or (not `lawful`) every reason for withholding."""
+    world = draw(worlds(lawful=lawful, small=not lawful))
     events = draw(st.lists(world.events(), min_size=1, max_size=EVENTS))
     return Case(world, draw(situations(lawful=lawful)), tuple(events))
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from avro_world import Place, Types, a_schema, places, value
+from avro_world import Place, Types, a_schema, a_small_schema, places, value
 from hypothesis import strategies as st
 from predicate_world import predicates
 
@@ -70,13 +70,13 @@ def has_subject(event: dict[str, Any]) -> bool:
 
 
 @st.composite
-def worlds(draw: st.DrawFn, *, lawful: bool = False) -> World:
+def worlds(draw: st.DrawFn, *, lawful: bool = False, small: bool = False) -> World:
     """Return an ecosystem; a `lawful` one is in force, permitted and in the right place."""
-    schema, types = draw(a_schema())
+    schema, types = a_small_schema() if small else draw(a_schema())
     everything = list(places(schema, types))
     subjects = [place.path for place in everything if place.path in {"person", "whose.person", "spouse"}]
     said = {place.path: draw(saying(place, subjects)) for place in everything if not place.inside}
-    some = st.lists(st.sampled_from(PURPOSES), min_size=1, unique=True)
+    some = st.sampled_from([PURPOSES, PURPOSES, PURPOSES[:1]])
     charter = {
         "version": 1,
         "id": "generated",
@@ -314,6 +314,6 @@ class Situation:
 def situations(*, lawful: bool = False) -> st.SearchStrategy[Situation]:
     if lawful:
         return st.builds(Situation, st.just(FROM_MS), st.just({}), st.just(value=True))
-    moments = st.sampled_from([FROM_MS - 1, FROM_MS, FROM_MS + 1, FROM_MS + 1, UNTIL_MS - 1, UNTIL_MS])
-    states = st.sampled_from([{}, {}, {}, {"agreement-0": "suspended"}, {"agreement-0": "terminated"}])
+    moments = st.sampled_from([*[FROM_MS + 1] * 6, FROM_MS, UNTIL_MS - 1, FROM_MS - 1, UNTIL_MS])
+    states = st.sampled_from([{}, {}, {}, {}, {"agreement-0": "suspended"}, {"agreement-0": "terminated"}])
     return st.builds(Situation, moments, states, st.booleans())

@@ -62,7 +62,7 @@ class Store:
 
 @dataclass
 class Nonces:
-    """Different bytes each time, and the same ones in every run."""
+    """Different bytes each time, and the same ones in every run that starts at the same count."""
 
     count: int = 0
 
@@ -94,31 +94,35 @@ class Lane:
     def ask(self, schema_id: int) -> Mapping[str, Any]:
         raise AssertionError(schema_id)
 
-    def process(self, event: Mapping[str, Any], at_ms: int, consents: Collection[tuple[str, str]]) -> Outcome:
+    def process(
+        self, event: Mapping[str, Any], at_ms: int, consents: Collection[tuple[str, str]], nonce: int = 0
+    ) -> Outcome:
         given: dict[str, set[bytes]] = {}
         for agreement, subject in consents:
             given.setdefault(agreement, set()).add(subject_reference(SECRET, subject))
         frozen = {agreement: frozenset(subjects) for agreement, subjects in given.items()}
         source = Input(0, 0, frame(WRITER, self.codec.encode(event)))
-        return self.program.process([source], at_ms, frozen, Nonces())
+        return self.program.process([source], at_ms, frozen, Nonces(nonce))
 
     def decide(
-        self, event: Mapping[str, Any], at_ms: int, consents: Collection[tuple[str, str]]
+        self, event: Mapping[str, Any], at_ms: int, consents: Collection[tuple[str, str]], nonce: int = 0
     ) -> dict[str, tuple[str, Any]]:
-        """Return by agreement ("released", Released) or ("withheld", reason)."""
-        outcome = self.process(event, at_ms, consents)
-        assert outcome.refused == []
+        """Return by agreement ("released", Released), ("withheld", reason) or ("refused", reason)."""
+        outcome = self.process(event, at_ms, consents, nonce)
         found: dict[str, tuple[str, Any]] = {}
         by_topic = {output.topic: output.value for output in outcome.outputs}
         for name, held in self.generation.agreements.items():
             tally = outcome.tallies[name]
             if tally.released:
                 found[name] = ("released", self.read(held, by_topic.pop(held.view_topic)))
+            elif tally.quarantined:
+                found[name] = ("refused", next(one.reason for one in outcome.refused if one.agreement == name))
             else:
                 ((reason, count),) = tally.withheld.items()
                 assert count == 1
                 found[name] = ("withheld", reason)
         assert by_topic == {}
+        assert len(outcome.refused) == sum(one[0] == "refused" for one in found.values())
         return found
 
     def read(self, held: AgreementInForce, data: bytes) -> Released:
