@@ -1,4 +1,6 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Each sets up what it needs from nothing.
+# The last line of `make demo ONCE=1` is its summary, also below another make.
+MAKEFLAGS += --no-print-directory
 PYTHON  ?= python3
 EXAMPLE ?= cross-border-tax
 VENV    := .venv
