@@ -24,6 +24,8 @@ class Cluster:
             # Nagle's algorithm holds small requests back: with it a 12-partition flush takes four times as long.
             "socket.nagle.disable": True,
             "log_level": 3,
+            # A topic that is not there is said to be missing after three seconds, not thirty.
+            "topic.metadata.propagation.max.ms": 3_000,
             "reconnect.backoff.ms": 250,
             "reconnect.backoff.max.ms": 2_000,
             **self.security,
@@ -46,6 +48,8 @@ class Cluster:
         return {
             **self.producer(),
             "transactional.id": transactional_id,
+            # The transaction runner listens for connections that broke; the client tells of them in its log alone.
+            "log_level": 6,
             # A killed worker holds its partitions' readers back for at most this long.
             "transaction.timeout.ms": 15_000,
         }

@@ -1,0 +1,42 @@
+"""Clusters, producers and runners that a test need not put away itself."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from penstock.ops.broker.embedded import EmbeddedBroker
+from penstock.streams.settings import Cluster
+from penstock.streams.transaction import TransactionalProducer
+
+
+@pytest.fixture(scope="session")
+def cluster(kafka: EmbeddedBroker) -> Cluster:
+    """The session's broker as our clients know it."""
+    return Cluster(kafka.bootstrap)
+
+
+@pytest.fixture
+def closing() -> Iterator[Callable[[Any], Any]]:
+    """`closing(thing)` returns `thing` and closes it when the test is over."""
+    things: list[Any] = []
+
+    def keep(thing: Any) -> Any:
+        things.append(thing)
+        return thing
+
+    yield keep
+    for thing in reversed(things):
+        thing.close()
+
+
+@pytest.fixture
+def producer_of(cluster: Cluster, closing: Callable[[Any], Any]) -> Callable[..., TransactionalProducer]:
+    """`producer_of(transactional_id)`: a producer that has taken its id over."""
+
+    def make(transactional_id: str, on: Cluster = cluster) -> TransactionalProducer:
+        producer = closing(TransactionalProducer(on, transactional_id))
+        producer.init()
+        return producer
+
+    return make
