@@ -1,4 +1,5 @@
 """Transactions on a real broker: all or nothing, one holder an id, and what each kind of failure leads to."""
+# ruff: noqa: PT012 - a transaction is a block
 
 import itertools
 import time
@@ -23,7 +24,7 @@ class Interrupted(BaseException):
     """As KeyboardInterrupt: no Exception."""
 
 
-# --- on the broker -----------------------------------------------------------------------------------------------------
+# --- on the broker ---
 
 
 def test_a_commit_shows_everything_at_once_and_only_then(name, producer_of, hands):
@@ -144,7 +145,7 @@ def test_an_abort_that_fails_hides_no_error_and_does_not_hang(name, producer_of,
     assert hands.read(topic, 1) == [b"successor"]
 
 
-# --- scripted: what the broker seldom does ------------------------------------------------------------------------------
+# --- scripted: what the broker seldom does ---
 
 
 def error(code, **kind):
