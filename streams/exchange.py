@@ -32,6 +32,7 @@ from .work import Batch, Record
 
 log = logging.getLogger(__name__)
 RETRY_S = 1.0
+MOST_UNKNOWN = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Exchange:
         self._epoch = world.clock()
         self._control = control
         self._consents = ConsentReader(world.cluster)
+        self._unknown: set[int] = set()
         self._sealer = QuarantineSealer(world.keys, slot.dataset, f"exchange-{slot.number}", os.urandom)
         self._program = self._compile(control.in_force())
         self._topic = self._program.contract.topic
@@ -102,6 +104,7 @@ class Exchange:
 
     def _compile(self, generation: Generation) -> LaneProgram:
         self._observer.generation(generation.number)
+        self._unknown.clear()
         worker = WorkerKeys(self._keys, f"{self._slot.dataset}-{self._slot.number}")
         return LaneProgram(generation, self._slot.dataset, worker, self._ask_writer)
 
@@ -115,20 +118,28 @@ class Exchange:
         self._consents.poll()
 
     def _ask_writer(self, schema_id: int) -> Mapping[str, Any]:
-        """Look an unknown writer schema up: only a schema that `apply` brought may be decoded."""
-        try:
-            schema = self._registry.schema(schema_id)
-        except RefusedError as refused:
-            # Of our credentials, not of this record: it waits until somebody mends them.
-            raise UnavailableError(refused.message, place=refused.place, remedy=refused.remedy) from None
+        """Look an unknown writer schema up: only a schema that `apply` brought may be decoded.
+
+        Asked once a generation for each id, so that garbage costs little.
+        """
+        schema = None if schema_id in self._unknown else self._ask_registry(schema_id)
         held = self._program.generation.contracts[self._slot.dataset]
         if schema is not None and any(schema == brought for brought in held.writers.values()):
             return schema
+        if len(self._unknown) < MOST_UNKNOWN:
+            self._unknown.add(schema_id)
         raise RecordError(
             Refusal.UNKNOWN_SCHEMA,
             f"schema id {schema_id} is none that `penstock apply` brought for {self._topic}",
             remedy="add the schema to the data contract and apply it",
         )
+
+    def _ask_registry(self, schema_id: int) -> Mapping[str, Any] | None:
+        try:
+            return self._registry.schema(schema_id)
+        except RefusedError as refused:
+            # Of our credentials, not of this record: it waits until somebody mends them.
+            raise UnavailableError(refused.message, place=refused.place, remedy=refused.remedy) from None
 
     def _prepare(self, batch: list[Inbound]) -> Batch:
         self._refresh()

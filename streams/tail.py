@@ -4,13 +4,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ..schemas.errors import UnavailableError
 from .consuming import take
 from .settings import Cluster
 
 PATIENCE_S = 20.0
+NOT_KNOWN = -1
 STEP_S = 0.05
 """The client fills a batch or waits this long, even when the end is reached at once: it is the price of every look."""
 _ABSENT = {
@@ -37,6 +38,10 @@ class Tail:
         self.topic = topic
         self.offset = -1
         self._next = start
+        self._end = NOT_KNOWN
+        self._again = False
+        self._cluster = cluster
+        self._asking: Consumer | None = None
         self._consumer = Consumer({**cluster.reader(), "auto.offset.reset": "earliest"})
         self._assign()
 
@@ -52,6 +57,10 @@ class Tail:
 
         Raises UnavailableError when Kafka does not answer in time.
         """
+        end = self._end_now() if self._again else NOT_KNOWN
+        self._again = True
+        if end == self._end != NOT_KNOWN:
+            return
         self._assign()  # the end is reported once for each assignment
         deadline = time.monotonic() + PATIENCE_S
         ended = False
@@ -65,6 +74,19 @@ class Tail:
                 yield entry
         if not ended:
             raise UnavailableError(f"{self.topic} could not be read to its end", remedy="check that Kafka is up")
+        self._end = end
+
+    def _end_now(self) -> int:
+        """Return the offset after the last committed record; NOT_KNOWN when Kafka does not say it.
+
+        Asked on a connection of its own: on the reader's the answer waits behind a fetch, which waits for records.
+        """
+        if self._asking is None:
+            self._asking = Consumer(self._cluster.reader())
+        try:
+            return self._asking.get_watermark_offsets(TopicPartition(self.topic, 0), timeout=PATIENCE_S)[1]
+        except KafkaException:
+            return NOT_KNOWN
 
     def _entries(self, wait_s: float, limit: int) -> Iterator[Entry | None]:
         """Yield records, and None where the end of the topic was reached."""
@@ -81,6 +103,8 @@ class Tail:
 
     def close(self) -> None:
         self._consumer.close()
+        if self._asking is not None:
+            self._asking.close()
 
 
 def _entry(message: Message) -> Entry:
