@@ -1,17 +1,26 @@
 """penstock decides and protects as the oracle does, on generated ecosystems. `HYPOTHESIS_PROFILE=fuzz` for longer."""
 
 import pytest
-from comparison import Case, cases, differences
+from comparison import Case, cases, compare, differences
 from ecosystem_world import FROM_MS, World, worlds
 from hypothesis import event as tell
 from hypothesis import given, settings
 from predicate_comparison import Made, predicates_and_events, table_differs, verdicts
+from telling_cases import TELLING
 
 from penstock.ops.documents.check import check, errors
 from penstock.ops.documents.load import load
 
 pytestmark = pytest.mark.timeout(0 if settings().max_examples > 1_000 else 240)
 FEW, SOME, MANY = (settings().max_examples * share // 100 for share in (10, 33, 100))
+
+
+@pytest.mark.parametrize("told", TELLING)
+def test_cases_by_hand(told: str) -> None:
+    outcomes, case = TELLING[told]
+    assert differences(case) == []
+    said = [one for compared in compare(case) for one in compared.wanted.values()]
+    assert {what if outcome == "withheld" else outcome for outcome, what in said} == outcomes
 
 
 @settings(max_examples=SOME)
