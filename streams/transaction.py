@@ -20,8 +20,8 @@ from .settings import Cluster
 
 INIT_S = 30.0
 BUDGET_S = 12.0
-"""A step's patience. Shorter than socket.timeout.ms, which the client sets to transaction.timeout.ms less 0.1 s: what got
-no answer is given up here, before the client sends it again and the first copy can arrive later still."""
+"""A step's patience. Shorter than socket.timeout.ms, which the client sets to transaction.timeout.ms less 0.1 s: what
+got no answer is given up here, before the client sends it again and the first copy can arrive later still."""
 
 CALL_S = 5.0
 PAUSE_S = 0.05
