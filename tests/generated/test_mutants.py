@@ -73,7 +73,12 @@ def any_mechanism_covers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def a_millisecond_late(monkeypatch: pytest.MonkeyPatch) -> None:
     original = policy.standing
-    monkeypatch.setattr(lane, "standing", lambda *given: original(*given[:3], given[3] - 1))
+
+    def standing(agreement: Any, charter: Any, status: str, at_ms: int) -> Reason | None:
+        found = original(agreement, charter, status, at_ms)
+        return original(agreement, charter, status, at_ms - 1) if found is Reason.EXPIRED else found
+
+    monkeypatch.setattr(lane, "standing", standing)
 
 
 def consent_of_anybody(monkeypatch: pytest.MonkeyPatch) -> None:
