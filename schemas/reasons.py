@@ -30,7 +30,6 @@ class Refusal(StrEnum):
     EVENT_ID = "event_id"  # no event id, or an empty one
     DUPLICATE = "duplicate"  # the event id appeared before in the same file
     SUBJECT = "subject"  # the contract names a data subject and the record has none
-    QUALITY = "quality"  # a quality rule of the contract says refuse
     TOO_LARGE = "too_large"  # larger than its topic takes, before or after protection
     FRAMING = "framing"  # not Confluent wire format
     UNKNOWN_SCHEMA = "unknown_schema"  # a writer schema that `apply` never brought
