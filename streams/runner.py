@@ -6,19 +6,24 @@ once. What makes it so is in the order of the steps; see `Runner.step`.
 
 import logging
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from ..schemas.errors import RoleExit, UnavailableError
+from ..schemas.errors import PenstockError, RoleExit, UnavailableError
 from .settings import Cluster
 from .transaction import Transaction, TransactionAborted, TransactionalProducer
 
 BATCH_RECORDS = 5_000
 BATCH_WAIT_S = 0.05
 REWIND_S = 30.0
+ABORT_PAUSE_S = 0.2
+"""Before a batch is done again: whatever was in the way may need a moment to go."""
+ASK_AGAIN_S = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -89,10 +94,15 @@ class Runner:
         except TransactionAborted as aborted:
             log.warning("%s: %s; the batch is done again", self.transactional_id, aborted.message)
             self._rewind()
+            time.sleep(ABORT_PAUSE_S)
             return 0
         except UnavailableError:
             self._rewind()
             raise
+        except PenstockError:
+            raise
+        except Exception as failure:  # noqa: BLE001 - its message may quote a record (law 5): say its kind and place
+            raise RoleExit(f"a batch cannot be done: {_kind_and_place(failure)}", place=self.transactional_id) from None
         return len(batch)
 
     def _commit(self, batch: list[Inbound], metadata: Any) -> None:
@@ -102,7 +112,7 @@ class Runner:
             with self._producer.transaction() as transaction:
                 work.produce(transaction)
                 transaction.send_offsets(self._positions(batch), metadata)
-        except TransactionAborted:
+        except (TransactionAborted, UnavailableError):
             work.aborted()
             raise
         work.committed(time.monotonic() - started)
@@ -130,28 +140,32 @@ class Runner:
         assigned = self._consumer.assignment()
         if not assigned:
             return
-        deadline = time.monotonic() + REWIND_S
-        while True:
-            try:
-                committed = self._consumer.committed(assigned, timeout=5.0)
-                break
-            except KafkaException as failure:
-                # An unfinished transaction holds the answer back until it ends.
-                if time.monotonic() > deadline:
-                    raise RoleExit(
-                        f"the committed offsets cannot be read ({failure.args[0].name()})", place=self.transactional_id
-                    ) from None
-        for partition in committed:
+        for partition in self._committed(assigned):
             self._seek(partition)
 
-    def _seek(self, partition: TopicPartition) -> None:
+    def _committed(self, assigned: list[TopicPartition]) -> list[TopicPartition]:
+        """Return the committed offsets. An unfinished transaction holds the answer back until it ends."""
+        deadline = time.monotonic() + REWIND_S
+        while time.monotonic() < deadline:
+            try:
+                committed = self._consumer.committed(assigned, timeout=5.0)
+            except KafkaException as failure:
+                log.info("%s: committed offsets: %s", self.transactional_id, failure.args[0].name())
+            else:
+                if not any(partition.error for partition in committed):
+                    return committed
+            time.sleep(ASK_AGAIN_S)
+        raise RoleExit("the committed offsets cannot be read", place=self.transactional_id)
+
+    def _seek(self, committed: TopicPartition) -> None:
+        start = committed.offset if committed.offset >= 0 else OFFSET_BEGINNING
         try:
-            self._consumer.seek(
-                TopicPartition(partition.topic, partition.partition, partition.offset if partition.offset >= 0 else -2)
-            )
+            self._consumer.seek(TopicPartition(committed.topic, committed.partition, start))
         except KafkaException as failure:
-            # _STATE: the partition is on its way to another member, which starts from the committed offset by itself.
-            log.info("%s: seek: %s", self.transactional_id, failure.args[0].name())
+            error: KafkaError = failure.args[0]
+            # _STATE: the partition does not run here yet, or no more: it starts from the committed offset by itself.
+            if error.code() != KafkaError._STATE:  # noqa: SLF001 - the client's own constant
+                raise RoleExit(f"no going back ({error.name()})", place=self.transactional_id) from None
 
     def _on_assign(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._owned.update(one.partition for one in partitions)
@@ -173,3 +187,8 @@ def _inbound(message: Message) -> Inbound:
         value=message.value(),
         appended_ms=message.timestamp()[1],
     )
+
+
+def _kind_and_place(failure: Exception) -> str:
+    frame = traceback.extract_tb(failure.__traceback__)[-1]
+    return f"{type(failure).__name__} at {Path(frame.filename).name}:{frame.lineno}"
