@@ -1,12 +1,11 @@
 """`apply`: from documents on disk to a generation in force."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..schemas.agreement import Agreement
 from ..schemas.canonical import digest
-from ..schemas.charter import Charter
 from ..schemas.contract import DataContract
 from ..schemas.errors import ConfigurationError, RefusedError
 from ..schemas.generation import (
@@ -17,21 +16,31 @@ from ..schemas.generation import (
     agreement_record,
     contract_record,
 )
-from ..schemas.model import duration_ms
 from ..streams.control import ControlWriter, differs
 from ..streams.registry_client import RegistryClient
 from ..streams.settings import Cluster
-from ..streams.topics import FOR_EVER, TopicSpec, ensure, own_topics, provider_topic, quarantine_topic, view_topic
+from ..streams.topics import ensure, own_topics
 from .documents.load import Documents
+from .topic_plan import Views, topic_specs, view_topics
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What `apply` did. `changed` is False when everything was in force already."""
+    """What `apply` did. `changed` is False when everything was in force already; `topics` were created."""
 
     generation: Generation
     changed: bool
     topics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Documents to be put in force: view schemas by agreement, when, and which agreements both parties signed."""
+
+    documents: Documents
+    views: Views
+    at_ms: int
+    signed: frozenset[str]
 
 
 class Applier:
@@ -42,26 +51,24 @@ class Applier:
         self._registry = registry
         self._ecosystem = ecosystem
 
-    def apply(
-        self, documents: Documents, views: Mapping[str, Mapping[str, Any]], at_ms: int, signed: set[str]
-    ) -> Applied:
+    def apply(self, wanted: Wanted) -> Applied:
         """Create topics, register schemas, and put the next generation in force if it differs from the present one."""
-        topics = ensure(self._cluster, self._topics(documents))
+        created = ensure(self._cluster, own_topics())
         writer = ControlWriter(self._cluster, self._ecosystem)
         try:
             current = writer.current()
-            new = self._generation(documents, views, at_ms, signed, current)
-            changed = differs(new, current)
-            if changed:
-                writer.write(new)
-            return Applied(new if changed or current is None else current, changed, tuple(topics))
+            topics = view_topics(wanted.documents, wanted.views, current)
+            created += ensure(self._cluster, topic_specs(wanted.documents, topics))
+            new = self._generation(wanted, topics, current)
+            if not differs(new, current) and current is not None:
+                return Applied(current, changed=False, topics=tuple(created))
+            writer.write(new)
+            return Applied(new, changed=True, topics=tuple(created))
         finally:
             writer.close()
 
     def change_status(self, agreement: str, status: Status, at_ms: int) -> Generation:
         """Put a generation in force in which one agreement's status is another."""
-        from dataclasses import replace
-
         writer = ControlWriter(self._cluster, self._ecosystem)
         try:
             current = writer.current()
@@ -72,48 +79,27 @@ class Applier:
                 raise RefusedError(f"`{agreement}` is terminated: that is for good", remedy="sign a new agreement")
             agreements = {**current.agreements, agreement: held.with_status(status)}
             new = replace(current, number=current.number + 1, at_ms=at_ms, agreements=agreements)
-            if differs(new, current):
-                writer.write(new)
+            if not differs(new, current):
+                return current
+            writer.write(new)
             return new
         finally:
             writer.close()
 
-    def _topics(self, documents: Documents) -> list[TopicSpec]:
-        specs = own_topics()
-        for contract in documents.contracts.values():
-            specs.append(
-                provider_topic(
-                    contract.topic, contract.partitions, _retention_ms(documents.charter, contract.retention)
-                )
-            )
-            specs.append(TopicSpec(quarantine_topic(contract.id), 1, FOR_EVER))
-        for agreement in documents.agreements.values():
-            partitions = documents.contracts[agreement.dataset].partitions
-            specs.append(
-                view_topic(agreement.view_topic, partitions, _retention_ms(documents.charter, agreement.retention))
-            )
-        return specs
-
-    def _generation(
-        self,
-        documents: Documents,
-        views: Mapping[str, Mapping[str, Any]],
-        at_ms: int,
-        signed: set[str],
-        current: Generation | None,
-    ) -> Generation:
+    def _generation(self, wanted: Wanted, topics: Mapping[str, str], current: Generation | None) -> Generation:
+        documents = wanted.documents
+        before = current.agreements if current else {}
         contracts = {key: self._contract(one, current) for key, one in documents.contracts.items()}
         agreements = {
-            key: self._agreement(one, views[key], current, signed=key in signed)
-            for key, one in documents.agreements.items()
+            key: self._agreement(one, wanted, topics[key], before.get(key)) for key, one in documents.agreements.items()
         }
-        for key, held in (current.agreements if current else {}).items():
+        for key, held in before.items():
             # An agreement whose document is gone is not forgotten: it ends, and its audit trail keeps its name.
             if key not in agreements and held.agreement.dataset in contracts:
                 agreements[key] = held.with_status("terminated")
         return Generation(
             number=current.number + 1 if current else 1,
-            at_ms=at_ms,
+            at_ms=wanted.at_ms,
             ecosystem=self._ecosystem,
             charter=documents.charter,
             contracts=contracts,
@@ -123,30 +109,21 @@ class Applier:
     def _contract(self, contract: DataContract, current: Generation | None) -> ContractInForce:
         schema_id = self._registry.register(f"{contract.topic}-value", contract.schema)
         before = current.contracts.get(contract.id) if current else None
-        writers = {**(before.writers if before else {}), schema_id: contract.schema}
+        writers: dict[int, Mapping[str, Any]] = {**(before.writers if before else {}), schema_id: contract.schema}
         return ContractInForce(contract, digest(contract_record(contract)), writers)
 
     def _agreement(
-        self, agreement: Agreement, view: Mapping[str, Any], current: Generation | None, *, signed: bool
+        self, agreement: Agreement, wanted: Wanted, topic: str, before: AgreementInForce | None
     ) -> AgreementInForce:
-        subject = f"{agreement.view_topic}-value"
         # A view follows its agreement, not its own past: what an amendment may change is for the parties to sign.
-        self._registry.set_compatibility(subject, "NONE")
-        schema_id = self._registry.register(subject, view)
-        before = current.agreements.get(agreement.id) if current else None
+        self._registry.set_compatibility(f"{topic}-value", "NONE")
+        view = wanted.views[agreement.id]
         return AgreementInForce(
             agreement=agreement,
             digest=digest(agreement_record(agreement)),
             status=before.status if before else "in_force",
-            signed=signed,
-            view_topic=agreement.view_topic,
-            view_schema_id=schema_id,
+            signed=agreement.id in wanted.signed,
+            view_topic=topic,
+            view_schema_id=self._registry.register(f"{topic}-value", view),
             view_schema=view,
         )
-
-
-def _retention_ms(charter: Charter, name: str) -> int:
-    found = next((one for one in charter.retention_classes if one.id == name), None)
-    if found is None:
-        raise ConfigurationError(f"the charter has no retention class `{name}`", remedy="penstock check DIR")
-    return duration_ms(found.duration)

@@ -12,7 +12,7 @@ from ..schemas.generation import agreement_record, contract_record
 from ..schemas.problem import ProblemsError
 from ..schemas.view_label import view_schema_of
 from ..streams.control import ControlReader
-from .apply import Applied
+from .apply import Applied, Wanted
 from .checking import examine_all
 from .documents.check import errors
 from .documents.load import Documents, load
@@ -66,8 +66,8 @@ def put_in_force(directory: Path, *, unsigned: bool, checked: Documents | None =
         key: view_schema_of(documents.contracts[agreement.dataset], agreement)
         for key, agreement in documents.agreements.items()
     }
-    signed = set(documents.agreements) - set(lacking)
-    applied = Wiring(directory).applier().apply(documents, views, now_ms(), signed)
+    signed = frozenset(documents.agreements) - frozenset(lacking)
+    applied = Wiring(directory).applier().apply(Wanted(documents, views, now_ms(), signed))
     return PutInForce(applied, tuple(sorted(lacking)))
 
 

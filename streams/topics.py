@@ -1,10 +1,17 @@
 """Topics: what ours are called, how they are set up, and bringing them into being."""
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but re-exported without saying so
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+)
 from confluent_kafka.cimpl import NewTopic
 
 from ..schemas.errors import ConfigurationError, UnavailableError
@@ -58,7 +65,7 @@ def view_topic(name: str, partitions: int, retention_ms: int) -> TopicSpec:
 
 
 def ensure(cluster: Cluster, wanted: Iterable[TopicSpec]) -> list[str]:
-    """Create those of `wanted` that are missing and return their names.
+    """Create those of `wanted` that are missing, bring the settings of the others up to date, return the names created.
 
     Raises ConfigurationError when a topic exists with another partition count (a record keeps its partition, so this
     cannot be worked around), UnavailableError when the cluster does not answer.
@@ -70,19 +77,38 @@ def ensure(cluster: Cluster, wanted: Iterable[TopicSpec]) -> list[str]:
         raise UnavailableError(
             "Kafka does not answer", place=cluster.bootstrap, remedy="start it: penstock broker start DIR"
         ) from None
-    missing = []
+    missing, present = [], []
     for spec in wanted:
         found = there.get(spec.name)
         if found is None:
             missing.append(spec)
-        elif len(found.partitions) != spec.partitions:
+            continue
+        present.append(spec)
+        if len(found.partitions) != spec.partitions:
             raise ConfigurationError(
                 f"the topic has {len(found.partitions)} partitions, the documents say {spec.partitions}",
                 place=spec.name,
                 remedy="a topic keeps its partition count for life: set it back, or publish a new major version",
             )
     _create(admin, cluster, missing)
+    _align(admin, cluster, present)
     return [spec.name for spec in missing]
+
+
+def _align(admin: AdminClient, cluster: Cluster, present: list[TopicSpec]) -> None:
+    """Bring settings that differ from what is wanted up to date; others stay as an operator left them."""
+    wanted = {spec.name: spec.config for spec in present if spec.config}
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in wanted]
+    differing = []
+    for resource, future in (admin.describe_configs(resources) if resources else {}).items():
+        held = _result(future, cluster, resource.name, "described")
+        for key, value in wanted[resource.name].items():
+            if key not in held or held[key].value != value:
+                entry = ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
+                differing.append(ConfigResource(ConfigResource.Type.TOPIC, resource.name, incremental_configs=[entry]))
+    for change in differing:
+        for resource, future in admin.incremental_alter_configs([change]).items():
+            _result(future, cluster, resource.name, "changed")
 
 
 def _create(admin: AdminClient, cluster: Cluster, missing: list[TopicSpec]) -> None:
@@ -90,13 +116,18 @@ def _create(admin: AdminClient, cluster: Cluster, missing: list[TopicSpec]) -> N
         return
     new = [NewTopic(spec.name, spec.partitions, config=dict(spec.config)) for spec in missing]
     for name, future in admin.create_topics(new, operation_timeout=PATIENCE_S).items():
-        try:
-            future.result()
-        except KafkaException as failure:
-            error: KafkaError = failure.args[0]
-            if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise UnavailableError(
-                    f"the topic could not be created ({error.name()})",
-                    place=name,
-                    remedy=f"check the cluster at {cluster.bootstrap} and the principal's rights",
-                ) from None
+        _result(future, cluster, name, "created")
+
+
+def _result(future: "Future[Any]", cluster: Cluster, name: str, what: str) -> Any:
+    try:
+        return future.result(PATIENCE_S)
+    except (KafkaException, TimeoutError) as failure:
+        said = failure.args[0].name() if isinstance(failure, KafkaException) else "no answer"
+        if said == "TOPIC_ALREADY_EXISTS":
+            return None
+        raise UnavailableError(
+            f"the topic could not be {what} ({said})",
+            place=name,
+            remedy=f"check the cluster at {cluster.bootstrap} and the principal's rights",
+        ) from None
