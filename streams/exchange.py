@@ -14,7 +14,13 @@ from ..processors.quarantine import QuarantineSealer
 from ..processors.served import WorkerKeys
 from ..schemas.audit import Counts, ExchangeAudit, InputRange
 from ..schemas.disclosure import DisclosureRecord
-from ..schemas.errors import ConfigurationError, RecordError, RefusedError, UnavailableError
+from ..schemas.errors import (
+    ConfigurationError,
+    KeyUnavailableError,
+    RecordError,
+    RefusedError,
+    UnavailableError,
+)
 from ..schemas.generation import Generation
 from ..schemas.lanes import lane_group
 from ..schemas.observer import BatchCounts, ExchangeObserver
@@ -142,6 +148,13 @@ class Exchange:
             raise UnavailableError(refused.message, place=refused.place, remedy=refused.remedy) from None
 
     def _prepare(self, batch: list[Inbound]) -> Batch:
+        try:
+            return self._prepared(batch)
+        except KeyUnavailableError as missing:
+            # Of the store, not of this batch: whoever restores it should find everything where it was.
+            raise UnavailableError(missing.message, place=missing.place, remedy=missing.remedy) from None
+
+    def _prepared(self, batch: list[Inbound]) -> Batch:
         self._refresh()
         decided_at = self._clock()
         inputs = [Input(one.partition, one.offset, one.value) for one in batch]

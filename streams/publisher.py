@@ -15,7 +15,7 @@ from threading import Event
 from ..processors.intake import Accepted, Intake, Rejected, SeenIds
 from ..processors.quarantine import QuarantineSealer
 from ..schemas.audit import PublisherAudit
-from ..schemas.errors import ConfigurationError, UnavailableError
+from ..schemas.errors import ConfigurationError, KeyUnavailableError, UnavailableError
 from ..schemas.generation import Generation
 from ..schemas.lanes import source_id
 from ..schemas.observer import PublishCounts, PublisherObserver
@@ -112,7 +112,7 @@ class Publisher:
             except TransactionAborted as aborted:
                 log.warning("%s: %s; the batch is done again", self._feed.name, aborted.message)
                 self._bench.observer.aborted()
-            except UnavailableError as missing:
+            except (UnavailableError, KeyUnavailableError) as missing:
                 log.warning("waiting: %s", missing)
                 self._bench.observer.state("waiting", str(missing))
                 stop.wait(RETRY_S)

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ...schemas.errors import RefusedError, UnavailableError
+from ...schemas.errors import KeyUnavailableError, RefusedError, UnavailableError
 from ...schemas.generation import AgreementInForce, Generation
 from ...schemas.ports import KeyStore
 
@@ -107,7 +107,7 @@ def _guarded(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Req
             return _error(403, error)
         except RefusedError as error:
             return _error(401, error)
-        except UnavailableError as error:
+        except (UnavailableError, KeyUnavailableError) as error:
             return _error(503, error)
 
     return answer
