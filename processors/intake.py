@@ -86,6 +86,8 @@ class Intake:
             return self._accept(record.value or {})
         except RecordError as bad:
             return Rejected(record, bad.reason, bad.message, subject)
+        except Exception as failure:  # noqa: BLE001 - whatever a record does to us, its neighbours go on (law 1)
+            return Rejected(record, Refusal.POISON, f"checking failed: {type(failure).__name__}", subject)
 
     def _accept(self, value: Mapping[str, Any]) -> Accepted:
         if not _lenient(value, self._contract.event_id):
@@ -109,7 +111,10 @@ class Intake:
 
     def _subject_of(self, value: Mapping[str, Any] | None) -> bytes | None:
         found = _lenient(value or {}, self._contract.data_subject or "")
-        return subject_reference(self._secret, found) if found else None
+        try:
+            return subject_reference(self._secret, found) if found else None
+        except UnicodeEncodeError:  # half a surrogate pair names nobody
+            return None
 
 
 def _lenient(value: Mapping[str, Any], path: str) -> str:

@@ -171,7 +171,10 @@ class Publisher:
 
 
 def _original(record: SourceRecord) -> bytes | None:
-    """Return what the source read: its bytes, or its value as JSON where only that is left."""
+    """Return what the source read: its bytes, or its value as JSON where only that is left; None if JSON has no way."""
     if record.raw is not None or record.value is None:
         return record.raw
-    return json.dumps(record.value, default=repr, ensure_ascii=False).encode()
+    try:
+        return json.dumps(record.value, default=repr, ensure_ascii=False).encode(errors="backslashreplace")
+    except (TypeError, ValueError, RecursionError):
+        return None

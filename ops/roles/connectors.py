@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import traceback
 from pathlib import Path
 from threading import Event
 
@@ -58,8 +59,9 @@ class _Running:
             self._publisher.run(self._stop)
         except PenstockError as error:
             self.failure = error
-        except Exception as error:
-            log.exception("the source ended")
+        except Exception as error:  # noqa: BLE001 - ends the role, and the supervisor starts it again
+            # Where it happened, without the message: that may quote what the source read (law 5).
+            log.error("the source ended:\n%s", "".join(traceback.format_tb(error.__traceback__)))  # noqa: TRY400
             self.failure = PenstockError(f"the source ended: {type(error).__name__}", place=self._thread.name)
         finally:
             self._stop.set()
