@@ -21,19 +21,20 @@ TICK_S = 0.1
 def show_live(directory: Path, say: Say, *, unsigned: bool) -> None:
     """Run until Ctrl-C or SIGTERM, showing what happens."""
     with (
-        _told_to_stop() as stop,
+        _signals() as told,
         running(directory, say, unsigned=unsigned) as run,
         _display(run, Console()) as display,
     ):
         run.totals.catch_up()
-        while not stop.wait(TICK_S):
+        told.may_wait = True
+        while not told.stop.wait(TICK_S):
             display.tick()
 
 
 def deliver_once(directory: Path, say: Say, *, unsigned: bool) -> Mapping[str, Any]:
     """Deliver the input that is there and return the summary; progress is shown on standard error."""
     started = time.monotonic()
-    with running(directory, say, unsigned=unsigned) as run:
+    with _signals(), running(directory, say, unsigned=unsigned) as run:
         with _display(run, Console(stderr=True)) as display:
             deliver_all(run, display.tick)
             display.show()
@@ -63,19 +64,25 @@ def watch_of(run: Running) -> Watch:
     return Watch(watched)
 
 
-@contextlib.contextmanager
-def _told_to_stop() -> Iterator[Event]:
-    """Give an event that Ctrl-C and SIGTERM set, also while everything starts."""
-    stop = Event()
+class _Told:
+    """What Ctrl-C and SIGTERM do: they interrupt what is at work, or set `stop` where somebody looks at it soon."""
 
-    def tell(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
+    def __init__(self) -> None:
+        self.stop = Event()
+        self.may_wait = False
+
+    def tell(self, _number: int, _frame: FrameType | None) -> None:
+        if not self.may_wait or self.stop.is_set():
             raise KeyboardInterrupt
-        stop.set()
+        self.stop.set()
 
-    before = {number: signal.signal(number, tell) for number in (signal.SIGINT, signal.SIGTERM)}
+
+@contextlib.contextmanager
+def _signals() -> Iterator[_Told]:
+    told = _Told()
+    before = {number: signal.signal(number, told.tell) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield stop
+        yield told
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -11,7 +11,7 @@ app = typer.Typer(
     name="penstock",
     help="Governed event exchange between public bodies, on Apache Kafka.",
     epilog="Exit codes: 0 done · 1 error · 2 documents not fit · 3 wrong setting or argument · "
-    "4 something does not answer · 5 refused · 6 role must be started again.",
+    "4 something does not answer · 5 refused · 6 role must be started again · 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
