@@ -38,8 +38,7 @@ class Tail:
         self.topic = topic
         self.offset = -1
         self._next = start
-        self._end = NOT_KNOWN
-        self._again = False
+        self._end = NOT_KNOWN  # of the topic, markers included, when it was last reached
         self._cluster = cluster
         self._asking: Consumer | None = None
         self._consumer = Consumer({**cluster.reader(), "auto.offset.reset": "earliest"})
@@ -57,10 +56,8 @@ class Tail:
 
         Raises UnavailableError when Kafka does not answer in time.
         """
-        end = self._end_now() if self._again else NOT_KNOWN
-        self._again = True
-        if end == self._end != NOT_KNOWN:
-            return
+        if self._end != NOT_KNOWN and self._end_now() == self._end:
+            return  # nothing came since, and no transaction is open
         self._assign()  # the end is reported once for each assignment
         deadline = time.monotonic() + PATIENCE_S
         ended = False
@@ -74,15 +71,14 @@ class Tail:
                 yield entry
         if not ended:
             raise UnavailableError(f"{self.topic} could not be read to its end", remedy="check that Kafka is up")
-        self._end = end
 
     def _end_now(self) -> int:
-        """Return the offset after the last committed record; NOT_KNOWN when Kafka does not say it.
+        """Return the offset after the last record of any kind; NOT_KNOWN when Kafka does not say it.
 
         Asked on a connection of its own: on the reader's the answer waits behind a fetch, which waits for records.
         """
         if self._asking is None:
-            self._asking = Consumer(self._cluster.reader())
+            self._asking = Consumer({**self._cluster.reader(), "isolation.level": "read_uncommitted"})
         try:
             return self._asking.get_watermark_offsets(TopicPartition(self.topic, 0), timeout=PATIENCE_S)[1]
         except KafkaException:
@@ -97,6 +93,8 @@ class Tail:
                 self.offset, self._next = entry.offset, entry.offset + 1
                 yield entry
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's own constant
+                offset = message.offset()
+                self._end = NOT_KNOWN if offset is None else offset
                 yield None
             elif error.code() in _ABSENT:
                 raise UnavailableError("the topic does not exist", place=self.topic, remedy="run: penstock apply DIR")
