@@ -10,6 +10,7 @@ from comparison import Case, cases
 from harness import Lane
 from hypothesis import given, settings
 
+pytestmark = pytest.mark.timeout(0 if settings().max_examples > 1_000 else 240)
 EVENTS = 400
 
 
