@@ -1,16 +1,20 @@
 """Reading a view topic as any recipient would: committed records only, in order per partition."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ..schemas.errors import ConfigurationError, UnavailableError
+from .clients import Complaint, make
 from .consuming import take
 from .settings import Cluster
 
 PATIENCE_S = 20.0
+ASK_S = 2.0
+STEP_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +34,45 @@ class TopicReader:
 
     def __init__(self, cluster: Cluster, topic: str, *, from_end: bool = False) -> None:
         self._topic = topic
-        self._consumer = Consumer({**cluster.reader(), "auto.offset.reset": "earliest"})
+        self._complaint = Complaint(cluster.bootstrap)
+        settings = {**cluster.reader(), "auto.offset.reset": "earliest", "error_cb": self._complaint}
+        self._consumer = make(Consumer, settings)
         start = OFFSET_END if from_end else OFFSET_BEGINNING
         self._partitions = self._find(cluster)
         self._at_end: set[int] = set()
+        self._heard_at = time.monotonic()
         self._consumer.assign([TopicPartition(topic, one, start) for one in self._partitions])
 
     def _find(self, cluster: Cluster) -> list[int]:
-        try:
-            found = self._consumer.list_topics(self._topic, timeout=PATIENCE_S).topics[self._topic]
-        except KafkaException:
-            raise UnavailableError("Kafka does not answer", place=cluster.bootstrap, remedy="is it running?") from None
+        deadline = time.monotonic() + PATIENCE_S
+        while (found := self._asked()) is None:
+            self._consumer.poll(0)  # serves complaints
+            self._complaint.check()
+            if time.monotonic() > deadline:
+                raise UnavailableError("Kafka does not answer", place=cluster.bootstrap, remedy="is it running?")
+            time.sleep(STEP_S)
         if found.error is not None:
             raise ConfigurationError(
                 "there is no such topic, or it may not be read", place=self._topic, remedy="is the agreement in force?"
             )
         return sorted(found.partitions)
 
+    def _asked(self) -> Any:
+        """Return what Kafka knows of the topic, None while it does not answer."""
+        try:
+            return self._consumer.list_topics(self._topic, timeout=ASK_S).topics[self._topic]
+        except KafkaException:
+            return None
+
     def poll(self, wait_s: float = 0.2, limit: int = 5_000) -> list[Framed]:
-        """Return new records, waiting up to `wait_s` for the first."""
+        """Return new records, waiting up to `wait_s` for the first.
+
+        Raises UnavailableError when there should be more and Kafka has been silent for too long.
+        """
         records = []
-        for message in take(self._consumer, limit, wait_s):
+        messages = take(self._consumer, limit, wait_s)
+        self._watch(bool(messages))
+        for message in messages:
             error = message.error()
             if error is None:
                 self._at_end.discard(message.partition() or 0)
@@ -58,6 +80,13 @@ class TopicReader:
             elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's own constant
                 self._at_end.add(message.partition() or 0)
         return records
+
+    def _watch(self, heard: bool) -> None:  # noqa: FBT001 - private, one caller
+        now = time.monotonic()
+        if heard or self.at_end:
+            self._heard_at = now
+        elif now > self._heard_at + PATIENCE_S:
+            raise UnavailableError("Kafka does not answer", place=self._topic, remedy="is it running?")
 
     @property
     def at_end(self) -> bool:
@@ -67,7 +96,7 @@ class TopicReader:
     def to_end(self) -> Iterator[Framed]:
         """Yield everything up to the end of each partition."""
         while not self.at_end:
-            yield from self.poll(0.5)
+            yield from self.poll()
 
     def close(self) -> None:
         self._consumer.close()

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ..schemas.errors import PenstockError, RoleExit, UnavailableError
+from .clients import make
 from .settings import Cluster
 from .transaction import Transaction, TransactionAborted, TransactionalProducer
 
@@ -69,7 +70,7 @@ class Runner:
         self._topic = topic
         self._owned: set[int] = set()
         self._producer = TransactionalProducer(cluster, self.transactional_id)
-        self._consumer = Consumer(cluster.member(group, f"{group}.{slot}"), logger=log)
+        self._consumer = make(Consumer, cluster.member(group, f"{group}.{slot}"))
 
     def start(self) -> None:
         """Take the slot over: whoever held it is fenced, what it left open is aborted."""

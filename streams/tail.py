@@ -1,5 +1,6 @@
 """Reading a one-partition topic of ours from its start, and going on from there."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,11 +8,13 @@ from dataclasses import dataclass
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ..schemas.errors import UnavailableError
+from .clients import Complaint, make
 from .consuming import take
 from .settings import Cluster
 
 PATIENCE_S = 20.0
 NOT_KNOWN = -1
+ASK_S = 1.0
 STEP_S = 0.05
 """The client fills a batch or waits this long, even when the end is reached at once: it is the price of every look."""
 _ABSENT = {
@@ -41,7 +44,9 @@ class Tail:
         self._end = NOT_KNOWN  # of the topic, markers included, when it was last reached
         self._cluster = cluster
         self._asking: Consumer | None = None
-        self._consumer = Consumer({**cluster.reader(), "auto.offset.reset": "earliest"})
+        self._complaint = Complaint(cluster.bootstrap)
+        settings = {**cluster.reader(), "auto.offset.reset": "earliest", "error_cb": self._complaint}
+        self._consumer = make(Consumer, settings)
         self._assign()
 
     def _assign(self) -> None:
@@ -54,12 +59,14 @@ class Tail:
     def to_end(self) -> Iterator[Entry]:
         """Yield every further record up to the topic's end as of now.
 
-        Raises UnavailableError when Kafka does not answer in time.
+        Raises UnavailableError when the topic is not there or Kafka does not answer in time, RefusedError when it
+        does not let us in.
         """
         if self._end != NOT_KNOWN and self._end_now() == self._end:
             return  # nothing came since, and no transaction is open
         self._assign()  # the end is reported once for each assignment
         deadline = time.monotonic() + PATIENCE_S
+        ask_at = time.monotonic() + ASK_S
         ended = False
         while not ended and time.monotonic() < deadline:
             # A batch is taken whole: what arrived behind the end would not be given again by `poll`.
@@ -69,8 +76,12 @@ class Tail:
                     continue
                 deadline = time.monotonic() + PATIENCE_S
                 yield entry
+            self._complaint.check()
+            if not ended and time.monotonic() > ask_at:
+                self._require_topic()
+                ask_at = deadline
         if not ended:
-            raise UnavailableError(f"{self.topic} could not be read to its end", remedy="check that Kafka is up")
+            raise UnavailableError("it could not be read to its end", place=self.topic, remedy="is Kafka running?")
 
     def _end_now(self) -> int:
         """Return the offset after the last record of any kind; NOT_KNOWN when Kafka does not say it.
@@ -78,11 +89,20 @@ class Tail:
         Asked on a connection of its own: on the reader's the answer waits behind a fetch, which waits for records.
         """
         if self._asking is None:
-            self._asking = Consumer({**self._cluster.reader(), "isolation.level": "read_uncommitted"})
+            self._asking = make(Consumer, {**self._cluster.reader(), "isolation.level": "read_uncommitted"})
         try:
             return self._asking.get_watermark_offsets(TopicPartition(self.topic, 0), timeout=PATIENCE_S)[1]
         except KafkaException:
             return NOT_KNOWN
+
+    def _require_topic(self) -> None:
+        """Raise UnavailableError when there is no such topic: the reader itself would wait for it to appear."""
+        with contextlib.suppress(KafkaException):
+            if self._consumer.list_topics(self.topic, timeout=PATIENCE_S).topics[self.topic].error is not None:
+                raise self._absent()
+
+    def _absent(self) -> UnavailableError:
+        return UnavailableError("the topic does not exist", place=self.topic, remedy="run: penstock apply DIR")
 
     def _entries(self, wait_s: float, limit: int) -> Iterator[Entry | None]:
         """Yield records, and None where the end of the topic was reached."""
@@ -97,7 +117,7 @@ class Tail:
                 self._end = NOT_KNOWN if offset is None else offset
                 yield None
             elif error.code() in _ABSENT:
-                raise UnavailableError("the topic does not exist", place=self.topic, remedy="run: penstock apply DIR")
+                raise self._absent()
 
     def close(self) -> None:
         self._consumer.close()

@@ -16,6 +16,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from ..schemas.errors import PenstockError, RecordError, RoleExit, UnavailableError
 from ..schemas.reasons import Refusal
+from .clients import ClientLog, make
 from .settings import Cluster
 
 INIT_S = 30.0
@@ -100,7 +101,7 @@ class TransactionalProducer:
         self._ear = _Ear()
         self._began = math.inf
         self._open = False
-        self._producer = Producer(cluster.transactional(transactional_id), logger=self._ear)
+        self._producer = make(Producer, cluster.transactional(transactional_id), self._ear)
 
     def init(self) -> None:
         """Take the transactional id over. Raises UnavailableError when the cluster does not answer in time."""
@@ -203,15 +204,14 @@ class TransactionalProducer:
         del self._producer
 
 
-class _Ear:
-    """Takes the client's log, which alone tells of a broken connection that the client mended by itself."""
+class _Ear(ClientLog):
+    """Hears of broken connections that the client mended by itself: its log alone tells of them."""
 
     def __init__(self) -> None:
         self.broke_at = -math.inf
 
     def log(self, level: int, form: str, *words: str) -> None:
-        if level >= logging.ERROR:
-            log.log(level, form, *words)
+        super().log(level, form, *words)
         # A connection that broke before it was UP carried nothing of a transaction.
         if words[0] == "FAIL" and ("in state" not in words[-1] or "in state UP" in words[-1]):
             self.broke_at = time.monotonic()
