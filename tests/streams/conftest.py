@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from guarded_broker import GuardedBroker, start
 
 from penstock.ops.broker.embedded import EmbeddedBroker
 from penstock.streams.settings import Cluster
@@ -40,3 +41,11 @@ def producer_of(cluster: Cluster, closing: Callable[[Any], Any]) -> Callable[...
         return producer
 
     return make
+
+
+@pytest.fixture(scope="session")
+def guarded(kafka_installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedBroker]:  # noqa: ARG001
+    """A broker of this folder's own that asks who one is, with one listener behind a proxy."""
+    broker = start(tmp_path_factory.mktemp("guarded"))
+    yield broker
+    broker.stop()

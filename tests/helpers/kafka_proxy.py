@@ -1,0 +1,108 @@
+"""A TCP proxy in front of Kafka that knows where a request ends: it can keep one back and deliver it later."""
+
+import socket
+import struct
+import threading
+from collections.abc import Callable
+
+END_TXN = 26
+
+
+class KafkaProxy:
+    """Listens on `port` of 127.0.0.1 and passes everything on to `upstream`, which the broker advertises as itself.
+
+    The first request that `keep` wants is kept: its connection to the client is then cut (`cut`) or left in silence;
+    the one to the broker stays, so that `deliver` can send the request as if it had been on its way all the time.
+    """
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.upstream = 0
+        self.kept = threading.Event()
+        self._keep: Callable[[int, bytes], bool] | None = None
+        self._cut = False
+        self._late: tuple[socket.socket, bytes] | None = None
+        self._open: list[socket.socket] = [self._listener]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def keep_first(self, keep: Callable[[int, bytes], bool], *, cut: bool) -> None:
+        self.kept.clear()
+        self._keep, self._cut = keep, cut
+
+    def deliver(self) -> None:
+        """Send the kept request and wait until the broker has answered it."""
+        assert self._late is not None
+        broker, request = self._late
+        broker.sendall(request)
+        assert _request(broker) is not None
+
+    def close(self) -> None:
+        for one in self._open:
+            one.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            broker = socket.create_connection(("127.0.0.1", self.upstream))
+            self._open += [client, broker]
+            silent = threading.Event()
+            threading.Thread(target=self._requests, args=(client, broker, silent), daemon=True).start()
+            threading.Thread(target=_answers, args=(client, broker, silent), daemon=True).start()
+
+    def _requests(self, client: socket.socket, broker: socket.socket, silent: threading.Event) -> None:
+        try:
+            while (request := _request(client)) is not None:
+                if self._keep is not None and self._keep(struct.unpack_from(">h", request, 4)[0], request):
+                    silent.set()
+                    self._keep, self._late = None, (broker, request)
+                    if self._cut:
+                        client.shutdown(socket.SHUT_RDWR)
+                    self.kept.set()
+                    return
+                broker.sendall(request)
+            broker.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return
+
+
+def end_of_transaction(key: int, request: bytes) -> bool:
+    """EndTxn, of a commit: the flag is the request's last byte."""
+    return key == END_TXN and request[-1] == 1
+
+
+def _request(source: socket.socket) -> bytes | None:
+    """One request or response with its length in front; None at the end of the stream."""
+    head = _exactly(source, 4)
+    body = head and _exactly(source, struct.unpack(">i", head)[0])
+    return head + body if head and body else None
+
+
+def _exactly(source: socket.socket, size: int) -> bytes | None:
+    data = b""
+    while len(data) < size:
+        more = source.recv(size - len(data))
+        if not more:
+            return None
+        data += more
+    return data
+
+
+def _answers(client: socket.socket, broker: socket.socket, silent: threading.Event) -> None:
+    try:
+        while not silent.is_set():
+            broker.settimeout(0.1)
+            try:
+                data = broker.recv(65536)
+            except TimeoutError:
+                continue
+            if not data:
+                break
+            client.sendall(data)
+        if not silent.is_set():
+            client.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return
