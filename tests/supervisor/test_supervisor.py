@@ -107,7 +107,7 @@ def test_a_role_whose_documents_or_configuration_are_wrong_is_given_up(started, 
     wait(lambda: state(supervisor, "a").state == "failed")
     time.sleep(0.3)
     shown = state(supervisor, "a")
-    assert (shown.reason, shown.restarts, shown.pid) == ("penstock: port is not set", 0, None)
+    assert (shown.reason, shown.restarts, shown.pid) == ("port is not set", 0, None)
     assert is_running(pid(supervisor, "b"))
     with pytest.raises(ConfigurationError, match="the role a cannot run: penstock: port is not set"):
         supervisor.wait_ready(5)
@@ -116,7 +116,7 @@ def test_a_role_whose_documents_or_configuration_are_wrong_is_given_up(started, 
 def test_another_error_is_told_and_tried_again(started, role) -> None:
     supervisor = started(role("a", "raise SystemExit('penstock: no broker')"))
     wait(lambda: state(supervisor, "a").restarts >= 2)
-    assert state(supervisor, "a").reason == "penstock: no broker"
+    assert state(supervisor, "a").reason == "no broker"
     with pytest.raises(UnavailableError, match="the role a is still"):
         supervisor.wait_ready(0)
 
