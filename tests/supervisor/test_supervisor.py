@@ -109,7 +109,7 @@ def test_a_role_whose_documents_or_configuration_are_wrong_is_given_up(started, 
     shown = state(supervisor, "a")
     assert (shown.reason, shown.restarts, shown.pid) == ("port is not set", 0, None)
     assert is_running(pid(supervisor, "b"))
-    with pytest.raises(ConfigurationError, match="the role a cannot run: penstock: port is not set"):
+    with pytest.raises(ConfigurationError, match="the role a cannot run: port is not set"):
         supervisor.wait_ready(5)
 
 
