@@ -1,12 +1,17 @@
 """Making Kafka clients, and hearing what no waiting mends: wrong credentials, untrusted certificates."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 
-from ..schemas.errors import ConfigurationError, RefusedError
+from ..schemas.errors import ConfigurationError, RefusedError, UnavailableError
+
+ASK_S = 0.5
+PAUSE_S = 0.1
 
 Client = TypeVar("Client")
 log = logging.getLogger(__name__)
@@ -40,24 +45,54 @@ class Complaint:
     """A client's `error_cb`. Connections that fail are tried again by the client; these would fail for ever."""
 
     def __init__(self, place: str) -> None:
-        self._place = place
-        self._heard = 0
+        self.place = place
+        self._refused = False
+        self._untrusted = False
 
     def __call__(self, error: KafkaError) -> None:
-        if error.code() in {KafkaError._AUTHENTICATION, KafkaError._SSL}:  # noqa: SLF001 - the client's own constants
-            self._heard = error.code()
+        self._refused |= error.code() == KafkaError._AUTHENTICATION  # noqa: SLF001 - the client's own constant
+        # Of a broker that wants a certificate of us, or speaks no TLS, only the text says that it was not the line.
+        hung_up = any(words in error.str() for words in ("SSL alert", "SSL handshake failed"))
+        self._untrusted |= hung_up or error.code() == KafkaError._SSL  # noqa: SLF001 - as above
 
     def check(self) -> None:
         """Raise RefusedError once Kafka refused us, or we Kafka."""
-        if self._heard == KafkaError._AUTHENTICATION:  # noqa: SLF001 - the client's own constant
+        if self._refused:
             raise RefusedError(
                 "Kafka refused the user or the password",
-                place=self._place,
+                place=self.place,
                 remedy="check the variables that `security` in ecosystem.yaml names, and the mechanism",
             )
-        if self._heard:
+        if self._untrusted:
             raise RefusedError(
                 "no trusted TLS connection to Kafka can be made",
-                place=self._place,
+                place=self.place,
                 remedy="check the certificates that `security` in ecosystem.yaml names, and that the port speaks TLS",
             )
+
+
+def ask_topics(
+    client: Consumer | AdminClient, complaint: Complaint, patience_s: float, topic: str | None = None
+) -> Mapping[str, Any]:
+    """Return what Kafka knows of its topics, or of one, by name.
+
+    Raises RefusedError when it does not let us in, UnavailableError when it does not answer within `patience_s`.
+    """
+    deadline = time.monotonic() + patience_s
+    wait_s = min(ASK_S, patience_s)
+    while True:
+        try:
+            found: Mapping[str, Any] = client.list_topics(topic, timeout=wait_s).topics
+        except KafkaException:
+            client.poll(0)  # serves complaints
+            complaint.check()
+        else:
+            return found
+        if time.monotonic() > deadline:
+            raise UnavailableError(
+                "Kafka does not answer",
+                place=complaint.place,
+                remedy="start it (penstock broker start DIR), or check what ecosystem.yaml says of the cluster",
+            )
+        time.sleep(PAUSE_S)
+        wait_s = min(2 * wait_s, patience_s)

@@ -3,18 +3,16 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
 
 from ..schemas.errors import ConfigurationError, UnavailableError
-from .clients import Complaint, make
+from .clients import Complaint, ask_topics, make
 from .consuming import take
 from .settings import Cluster
 
 PATIENCE_S = 20.0
-ASK_S = 2.0
-STEP_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +36,18 @@ class TopicReader:
         settings = {**cluster.reader(), "auto.offset.reset": "earliest", "error_cb": self._complaint}
         self._consumer = make(Consumer, settings)
         start = OFFSET_END if from_end else OFFSET_BEGINNING
-        self._partitions = self._find(cluster)
+        self._partitions = self._find()
         self._at_end: set[int] = set()
         self._heard_at = time.monotonic()
         self._consumer.assign([TopicPartition(topic, one, start) for one in self._partitions])
 
-    def _find(self, cluster: Cluster) -> list[int]:
-        deadline = time.monotonic() + PATIENCE_S
-        while (found := self._asked()) is None:
-            self._consumer.poll(0)  # serves complaints
-            self._complaint.check()
-            if time.monotonic() > deadline:
-                raise UnavailableError("Kafka does not answer", place=cluster.bootstrap, remedy="is it running?")
-            time.sleep(STEP_S)
+    def _find(self) -> list[int]:
+        found = ask_topics(self._consumer, self._complaint, PATIENCE_S, self._topic)[self._topic]
         if found.error is not None:
             raise ConfigurationError(
                 "there is no such topic, or it may not be read", place=self._topic, remedy="is the agreement in force?"
             )
         return sorted(found.partitions)
-
-    def _asked(self) -> Any:
-        """Return what Kafka knows of the topic, None while it does not answer."""
-        try:
-            return self._consumer.list_topics(self._topic, timeout=ASK_S).topics[self._topic]
-        except KafkaException:
-            return None
 
     def poll(self, wait_s: float = 0.2, limit: int = 5_000) -> list[Framed]:
         """Return new records, waiting up to `wait_s` for the first.

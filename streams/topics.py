@@ -15,6 +15,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but
 from confluent_kafka.cimpl import NewTopic
 
 from ..schemas.errors import ConfigurationError, UnavailableError
+from .clients import Complaint, ask_topics, make
 from .settings import Cluster
 
 CONTROL = "penstock.control"
@@ -68,15 +69,12 @@ def ensure(cluster: Cluster, wanted: Iterable[TopicSpec]) -> list[str]:
     """Create those of `wanted` that are missing, bring the settings of the others up to date, return the names created.
 
     Raises ConfigurationError when a topic exists with another partition count (a record keeps its partition, so this
-    cannot be worked around), UnavailableError when the cluster does not answer.
+    cannot be worked around), UnavailableError when the cluster does not answer within PATIENCE_S, RefusedError when it
+    does not let us in.
     """
-    admin = AdminClient(cluster.client())
-    try:
-        there = admin.list_topics(timeout=PATIENCE_S).topics
-    except KafkaException:
-        raise UnavailableError(
-            "Kafka does not answer", place=cluster.bootstrap, remedy="start it: penstock broker start DIR"
-        ) from None
+    complaint = Complaint(cluster.bootstrap)
+    admin = make(AdminClient, {**cluster.client(), "error_cb": complaint})
+    there = ask_topics(admin, complaint, PATIENCE_S)
     missing, present = [], []
     for spec in wanted:
         found = there.get(spec.name)

@@ -172,7 +172,6 @@ def test_a_view_that_is_not_there_is_named(reader_of):
 
 def test_a_reader_says_when_nobody_answers(reader_of, monkeypatch):
     monkeypatch.setattr(reader_module, "PATIENCE_S", 0.5)
-    monkeypatch.setattr(reader_module, "ASK_S", 0.2)
     with pytest.raises(UnavailableError, match=r"127\.0\.0\.1:1"):
         reader_of("t", Cluster("127.0.0.1:1"))
 
