@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ..schemas.errors import UnavailableError
 from .clients import Complaint, make
@@ -14,6 +14,9 @@ from .settings import Cluster
 
 PATIENCE_S = 20.0
 NOT_KNOWN = -1
+FIRST = 0
+"""Where reading begins. Asked for the beginning by its name, the client first asks the broker which offset that is, and
+waits half a second before it does. Where records were deleted, it goes to the first that is left."""
 ASK_S = 1.0
 STEP_S = 0.05
 """The client fills a batch or waits this long, even when the end is reached at once: it is the price of every look."""
@@ -37,7 +40,7 @@ class Entry:
 class Tail:
     """All committed records of partition 0 of a topic, in order, each once. Not thread-safe."""
 
-    def __init__(self, cluster: Cluster, topic: str, *, start: int = OFFSET_BEGINNING) -> None:
+    def __init__(self, cluster: Cluster, topic: str, *, start: int = FIRST) -> None:
         self.topic = topic
         self.offset = -1
         self._next = start
