@@ -29,9 +29,10 @@ class Lags:
         return {dataset: probe.seconds(now_ms()) for dataset, probe in self._probes.items()}
 
     def _run(self) -> None:
-        while not self._stop.wait(PERIOD_S):
+        while not self._stop.is_set():
             for dataset, probe in self._probes.items():
                 self._latest[dataset] = probe.seconds(now_ms())
+            self._stop.wait(PERIOD_S)
 
     def __enter__(self) -> Self:
         self._thread.start()
