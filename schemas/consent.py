@@ -11,6 +11,8 @@ from .errors import RecordError
 from .reasons import Refusal
 from .versioned import pack, unpack
 
+KIND = "consent"
+
 
 @dataclass(frozen=True, slots=True)
 class ConsentRecord:
@@ -27,7 +29,7 @@ class ConsentRecord:
     def to_value(self) -> bytes:
         return pack(
             {
-                "kind": "consent",
+                "kind": KIND,
                 "agreement": self.agreement,
                 "subject": self.subject.hex(),
                 "given": self.given,
@@ -39,11 +41,17 @@ class ConsentRecord:
 def consent_from(value: bytes | None) -> ConsentRecord:
     """Return the consent of a record's value. Raises RecordError for anything else."""
     record: Any = unpack(value)
-    if not isinstance(record, dict) or not isinstance(record.get("given"), bool):
+    if not isinstance(record, dict) or record.get("kind") != KIND or not isinstance(record.get("given"), bool):
         raise RecordError(Refusal.FRAMING, "not a consent record")
     try:
         return ConsentRecord(
-            record["agreement"], bytes.fromhex(record["subject"]), record["given"], int(record["at_ms"])
+            _text(record["agreement"]), bytes.fromhex(record["subject"]), record["given"], int(record["at_ms"])
         )
     except (KeyError, TypeError, ValueError):
         raise RecordError(Refusal.FRAMING, "not a consent record") from None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return value

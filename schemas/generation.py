@@ -13,6 +13,7 @@ from .canonical import digest
 from .charter import Charter
 from .contract import Classification, ContractField, DataContract, PersonalData
 
+KIND = "generation"
 Status = Literal["in_force", "suspended", "terminated"]
 
 
@@ -101,7 +102,7 @@ def agreement_record(agreement: Agreement) -> dict[str, Any]:
 def to_record(generation: Generation) -> dict[str, Any]:
     """Return the control record of a generation as plain JSON."""
     return {
-        "kind": "generation",
+        "kind": KIND,
         "generation": generation.number,
         "at_ms": generation.at_ms,
         "ecosystem": generation.ecosystem,
@@ -132,10 +133,15 @@ def to_record(generation: Generation) -> dict[str, Any]:
 
 
 def from_record(record: Mapping[str, Any]) -> Generation:
-    """Return the generation of a control record. Raises KeyError, TypeError or ValueError for a malformed one."""
+    """Return the generation of a control record.
+
+    Raises KeyError, TypeError, AttributeError or ValueError for a malformed one, and for one of another kind.
+    """
+    if record["kind"] != KIND:
+        raise ValueError("not a generation")
     return Generation(
-        number=record["generation"],
-        at_ms=record["at_ms"],
+        number=_whole(record["generation"]),
+        at_ms=_whole(record["at_ms"]),
         ecosystem=record["ecosystem"],
         charter=Charter.model_validate(record["charter"]),
         contracts={key: _contract(one) for key, one in record["contracts"].items()},
@@ -149,6 +155,12 @@ def content_digest(generation: Generation) -> str:
     return digest({key: value for key, value in record.items() if key not in {"generation", "at_ms"}})
 
 
+def _whole(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError("not a whole number")
+    return value
+
+
 def _contract(record: Mapping[str, Any]) -> ContractInForce:
     writers = {int(schema_id): schema for schema_id, schema in record["writers"].items()}
     return ContractInForce(contract_from(record["contract"]), record["digest"], writers)
@@ -160,8 +172,8 @@ def _agreement(record: Mapping[str, Any]) -> AgreementInForce:
         agreement=Agreement.model_validate(record["agreement"]),
         digest=record["digest"],
         status=record["status"],
-        signed=record["signed"],
+        signed=record["signed"] is True,
         view_topic=view["topic"],
-        view_schema_id=view["schema_id"],
+        view_schema_id=_whole(view["schema_id"]),
         view_schema=view["schema"],
     )

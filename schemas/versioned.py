@@ -21,6 +21,6 @@ def unpack(data: bytes | None) -> Any:
         raise RecordError(Refusal.FRAMING, "not a version 1 record", remedy="a newer Penstock wrote it: upgrade")
     try:
         return json.loads(data[1:])
-    except ValueError:
+    except (ValueError, RecursionError):
         # From None: the parser's message quotes what it could not read.
         raise RecordError(Refusal.FRAMING, "the record's body is not JSON") from None

@@ -62,7 +62,7 @@ def read_generation(entry: Entry) -> Generation:
     """
     try:
         return from_record(unpack(entry.value))
-    except (KeyError, TypeError, ValueError, RecordError) as failure:
+    except (KeyError, TypeError, AttributeError, ValueError, RecordError) as failure:
         # From None: a validation message may quote the document.
         raise DocumentError(
             f"the control record cannot be read ({type(failure).__name__})",
@@ -77,7 +77,7 @@ class ControlWriter:
     def __init__(self, cluster: Cluster, ecosystem: str) -> None:
         self._cluster = cluster
         self._producer = TransactionalProducer(cluster, f"penstock.{ecosystem}.control")
-        self._producer.init()
+        self._producer.init()  # before `current` is read: from here on nobody else writes
 
     def current(self) -> Generation | None:
         """Return what is in force now; no other writer can change it before this one's `write`."""

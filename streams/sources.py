@@ -3,16 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..schemas.errors import DocumentError, RecordError
 from ..schemas.ports import SourceRecord
 from ..schemas.versioned import pack, unpack
 from .settings import Cluster
-from .tail import Tail
+from .tail import Entry, Tail
 from .topics import SOURCES
 from .transaction import Transaction
 
 
 class SourcePositions:
-    """What `penstock.sources` says of one source, as of when it was read."""
+    """What `penstock.sources` says of one source, as of when it was read.
+
+    Raises DocumentError for a position that cannot be read: starting over would publish everything again.
+    """
 
     def __init__(self, cluster: Cluster, source: str) -> None:
         self._source = source
@@ -21,19 +25,33 @@ class SourcePositions:
         tail = Tail(cluster, SOURCES)
         try:
             for entry in tail.to_end():
-                self._take((entry.key or b"").decode(errors="replace"), entry.value)
+                self._take((entry.key or b"").decode(errors="replace"), entry)
         finally:
             tail.close()
 
-    def _take(self, key: str, value: bytes | None) -> None:
+    def _take(self, key: str, entry: Entry) -> None:
         if key == self._source:
-            self.position = unpack(value)["position"]
+            self.position = _position(entry)
         elif key.startswith(f"{self._source}/"):
             self._finished.add(key.removeprefix(f"{self._source}/"))
 
     def finished(self, name: str) -> bool:
         """Say whether the input of that name (a file's hash) was published to its end."""
         return name in self._finished
+
+
+def _position(entry: Entry) -> Mapping[str, Any]:
+    try:
+        position = unpack(entry.value)["position"]
+    except (RecordError, KeyError, TypeError):
+        position = None
+    if not isinstance(position, dict):
+        raise DocumentError(
+            "the position of the source cannot be read",
+            place=f"{SOURCES}/0/{entry.offset}",
+            remedy="a newer Penstock wrote it: upgrade",
+        )
+    return position
 
 
 def mark(transaction: Transaction, source: str, records: Sequence[SourceRecord]) -> None:

@@ -1,5 +1,6 @@
 """Totals of an ecosystem, read from the audit log: what was published, refused, released, withheld, ever."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,12 @@ class AgreementTotals:
     delivered: int = 0
     withheld: dict[str, int] = field(default_factory=dict)
     quarantined: int = 0
+
+    def add(self, other: "AgreementTotals") -> None:
+        self.delivered += other.delivered
+        self.quarantined += other.quarantined
+        for reason, number in other.withheld.items():
+            self.withheld[reason] = self.withheld.get(reason, 0) + number
 
 
 @dataclass(slots=True)
@@ -48,25 +55,34 @@ class Totals:
 
     def _take(self, value: bytes | None) -> None:
         try:
-            record: dict[str, Any] = unpack(value)
-        except RecordError:
+            record = unpack(value)
+            take = {"publisher": self._published, "exchange": self._exchanged}[record["kind"]]
+            take(record)
+        except (RecordError, KeyError, TypeError, AttributeError, ValueError):
             return  # not ours to count; `audit verify` is where it matters
-        dataset = self.datasets.setdefault(str(record.get("dataset", "")), DatasetTotals())
-        if record.get("kind") == "publisher":
-            dataset.published += record["published"]
-            dataset.quarantined += record["quarantined"]
-        elif record.get("kind") == "exchange":
-            dataset.processed += sum(records for _, _, records in record["inputs"].values())
-            dataset.quarantined += record["refused"]
-            for key, counts in record["agreements"].items():
-                self._take_agreement(self.agreements.setdefault(key, AgreementTotals()), dataset, counts)
 
-    def _take_agreement(self, totals: AgreementTotals, dataset: DatasetTotals, counts: dict[str, Any]) -> None:
-        totals.delivered += counts["released"]
-        totals.quarantined += counts["quarantined"]
-        dataset.quarantined += counts["quarantined"]
-        for reason, number in counts["withheld"].items():
-            totals.withheld[reason] = totals.withheld.get(reason, 0) + number
+    def _published(self, record: Mapping[str, Any]) -> None:
+        published, quarantined = int(record["published"]), int(record["quarantined"])
+        dataset = self.datasets.setdefault(record["dataset"], DatasetTotals())
+        dataset.published += published
+        dataset.quarantined += quarantined
+
+    def _exchanged(self, record: Mapping[str, Any]) -> None:
+        """Count a record, or raise before anything of it is counted."""
+        processed = sum(int(records) for _, _, records in record["inputs"].values())
+        counts = {key: _counted(one) for key, one in record["agreements"].items()}
+        refused = int(record["refused"])
+        dataset = self.datasets.setdefault(record["dataset"], DatasetTotals())
+        dataset.processed += processed
+        dataset.quarantined += refused
+        for key, one in counts.items():
+            dataset.quarantined += one.quarantined
+            self.agreements.setdefault(key, AgreementTotals()).add(one)
 
     def close(self) -> None:
         self._tail.close()
+
+
+def _counted(record: Mapping[str, Any]) -> AgreementTotals:
+    withheld = {reason: int(number) for reason, number in record["withheld"].items()}
+    return AgreementTotals(int(record["released"]), withheld, int(record["quarantined"]))
