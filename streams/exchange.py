@@ -109,18 +109,21 @@ class Exchange:
         self._consents.close()
 
     def _compile(self, generation: Generation) -> LaneProgram:
-        self._observer.generation(generation.number)
         self._unknown.clear()
         worker = WorkerKeys(self._keys, f"{self._slot.dataset}-{self._slot.number}")
-        return LaneProgram(generation, self._slot.dataset, worker, self._ask_writer)
+        program = LaneProgram(generation, self._slot.dataset, worker, self._ask_writer)
+        self._observer.generation(generation.number)
+        return program
 
     def _refresh(self) -> None:
         """Act on what changed since the last batch: a whole generation, or consents."""
-        newer = self._control.poll()
-        if newer is not None and newer.number != self._program.generation.number:
-            if self._slot.dataset not in newer.contracts:
+        self._control.poll()
+        # Not what `poll` returned: where compiling had to wait, the generation that it was for still counts.
+        newest = self._control.in_force()
+        if newest.number != self._program.generation.number:
+            if self._slot.dataset not in newest.contracts:
                 raise ConfigurationError(f"the dataset `{self._slot.dataset}` is no longer in force")
-            self._program = self._compile(newer)
+            self._program = self._compile(newest)
         self._consents.poll()
 
     def _ask_writer(self, schema_id: int) -> Mapping[str, Any]:
