@@ -2,7 +2,7 @@
 
 import time
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from .clients import make
 from .consuming import take
@@ -61,5 +61,5 @@ class LagProbe:
 
 
 def _from(committed: TopicPartition) -> TopicPartition:
-    start = committed.offset if committed.offset >= 0 else OFFSET_BEGINNING
-    return TopicPartition(committed.topic, committed.partition, start)
+    # 0 where nothing is committed: asked for the beginning by its name, the client takes half a second to find it.
+    return TopicPartition(committed.topic, committed.partition, max(committed.offset, 0))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from penstock.ops.broker.embedded import EmbeddedBroker, install
@@ -75,6 +75,7 @@ class Hands:
         """Produces `values`; with `commit` True or False in one transaction that is committed or aborted."""
         own = {} if commit is None else {"transactional.id": f"hands-{uuid.uuid4().hex}"}
         producer = Producer({**self._base, "enable.idempotence": True, **own})
+        producer.list_topics(topic, 30)  # else the client looks for the topic half a second later
         if commit is not None:
             producer.init_transactions(30)
             producer.begin_transaction()
@@ -91,7 +92,7 @@ class Hands:
         consumer = Consumer({**self._base, **own, "isolation.level": isolation})
         try:
             partitions = consumer.list_topics(topic, 30).topics[topic].partitions
-            consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
+            consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
             messages = consumer.consume(count, timeout_s)
             assert [m.error() for m in messages if m.error()] == []
             return [m.value() for m in messages]

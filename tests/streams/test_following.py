@@ -138,6 +138,7 @@ def reader_of(cluster, closing):
 def test_a_reader_ends_behind_aborted_tails_and_empty_partitions(hands, reader_of):
     topic = hands.topic(partitions=4)
     producer = Producer({"bootstrap.servers": hands._base["bootstrap.servers"]})
+    producer.list_topics(topic, 10)
     for partition, value in ((0, b"0"), (1, b"1"), (1, b"2")):
         producer.produce(topic, value, partition=partition, headers=[("h", b"v")])
     assert producer.flush(10) == 0

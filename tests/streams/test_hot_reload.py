@@ -86,6 +86,7 @@ class Running:
         self._audit = closing(Tail(cluster, exchange_module.AUDIT))
         self.audits = []
         self._producer = Producer({"bootstrap.servers": cluster.bootstrap, "linger.ms": 0})
+        self._producer.list_topics(self.topic, 10)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()

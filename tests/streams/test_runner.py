@@ -35,6 +35,7 @@ class Line:
     def give(self, count):
         """Publish records, as a publisher does: committed, to every partition."""
         producer = Producer({"bootstrap.servers": self.cluster.bootstrap, "linger.ms": 5, "enable.idempotence": True})
+        producer.list_topics(self.source, 10)  # else the client looks for the topic half a second later
         for number in range(count):
             producer.produce(self.source, CANARY.encode(), key=b"k", partition=number % PARTITIONS)
         assert producer.flush(20) == 0
