@@ -26,7 +26,6 @@ class Cluster:
             "log_level": 3,
             # A topic that is not there is said to be missing after three seconds, not thirty.
             "topic.metadata.propagation.max.ms": 3_000,
-            "reconnect.backoff.ms": 250,
             "reconnect.backoff.max.ms": 2_000,
             **self.security,
         }

@@ -5,11 +5,11 @@ Errors fall into three classes (KIP-98, librdkafka's transactional producer): ab
 again in the same slot (`RoleExit`).
 """
 
+import contextlib
 import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
@@ -105,6 +105,9 @@ class TransactionalProducer:
 
     def init(self) -> None:
         """Take the transactional id over. Raises UnavailableError when the cluster does not answer in time."""
+        with contextlib.suppress(KafkaException):
+            # A client that knows the brokers finds the coordinator at once; else it looks again after half a second.
+            self._producer.list_topics(timeout=CALL_S)
         if not self._within(INIT_S, self._producer.init_transactions):
             raise UnavailableError(
                 "Kafka does not let a transaction begin",
@@ -112,7 +115,7 @@ class TransactionalProducer:
                 remedy="check that the brokers are up and reachable",
             )
 
-    @contextmanager
+    @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Open a transaction; commit when the block ends, abort when it raises.
 

@@ -110,7 +110,7 @@ def test_who_is_not_let_in_is_told_so_at_once(named, guarded, monkeypatch, caplo
 
 @pytest.mark.parametrize("listener", ["SASL", "TLS"])
 def test_without_security_the_remedy_names_the_document(named, monkeypatch, listener):
-    monkeypatch.setattr(topics_module, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(topics_module, "PATIENCE_S", 0.3)
     with pytest.raises(UnavailableError, match=r"ecosystem\.yaml"):
         ensure(named(listener, {}), [TopicSpec("t", 1)])
 

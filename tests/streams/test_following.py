@@ -77,6 +77,7 @@ def test_what_lies_behind_an_open_transaction_comes_when_it_ends(hands, cluster,
     topic = hands.topic()
     hands.produce(topic, b"1", commit=True)
     producer = Producer({"bootstrap.servers": cluster.bootstrap, "transactional.id": uuid.uuid4().hex})
+    producer.list_topics(timeout=10)
     producer.init_transactions(10)
     producer.begin_transaction()
     producer.produce(topic, b"open")
@@ -120,7 +121,7 @@ def test_a_missing_topic_is_said_to_be_missing(tail_of):
 
 
 def test_a_cluster_that_is_not_there_is_said_not_to_answer(tail_of, monkeypatch):
-    monkeypatch.setattr(tail_module, "PATIENCE_S", 1.0)
+    monkeypatch.setattr(tail_module, "PATIENCE_S", 0.3)
     tail = tail_of("t", Cluster("127.0.0.1:1"))
     assert tail.poll(0.1) == []
     with pytest.raises(UnavailableError, match="could not be read"):
@@ -183,6 +184,7 @@ def test_a_reader_says_when_nobody_answers(reader_of, monkeypatch):
 def commit(cluster, group, topic, offset):
     """Commit an offset of partition 0 in a transaction, as a worker does."""
     producer = Producer({"bootstrap.servers": cluster.bootstrap, "transactional.id": uuid.uuid4().hex})
+    producer.list_topics(timeout=10)
     producer.init_transactions(10)
     producer.begin_transaction()
     metadata = member(cluster, group).consumer_group_metadata()
@@ -232,10 +234,10 @@ def test_an_empty_topic_has_no_lag(hands, cluster, closing):
 
 
 def test_lag_is_unknown_when_kafka_does_not_answer(cluster, closing, hands):
-    assert closing(LagProbe(cluster, "missing", "g", 1)).seconds(0, 0.3) is None
-    assert closing(LagProbe(Cluster("127.0.0.1:1"), "t", "g", 1)).seconds(0, 0.3) is None
+    assert closing(LagProbe(cluster, "missing", "g", 1)).seconds(0, 0.2) is None
+    assert closing(LagProbe(Cluster("127.0.0.1:1"), "t", "g", 1)).seconds(0, 0.2) is None
     # One partition more than there is: an answer in part is none.
-    assert closing(LagProbe(cluster, hands.topic(), "g", 2)).seconds(0, 0.5) is None
+    assert closing(LagProbe(cluster, hands.topic(), "g", 2)).seconds(0, 0.3) is None
 
 
 # --- a broker that stops ---
@@ -259,7 +261,7 @@ def test_what_a_stopped_broker_leaves_behind(broker_root, hands_on, monkeypatch)
             broker.kill()
             transaction.produce(topic, b"3")
             raise ValueError("in the block")
-        assert probe.seconds(0, 0.3) is None
+        assert probe.seconds(0, 0.2) is None
         reader._at_end.clear()
         with pytest.raises(UnavailableError, match=topic):
             list(reader.to_end())

@@ -192,8 +192,9 @@ def consents_of(line):
     return next(iter(line._exchange._consents.given.values()), frozenset())
 
 
-def test_a_generation_that_cannot_be_compiled_yet_is_waited_for(running, wait_until):
+def test_a_generation_that_cannot_be_compiled_yet_is_waited_for(running, wait_until, monkeypatch):
     """The key store is away while a suspension comes: nothing goes out under the generation before."""
+    monkeypatch.setattr(exchange_module, "RETRY_S", 0.1)
     line = running()
     line.publish("anna")
     wait_until(lambda: line.accounted() == 1)
@@ -201,7 +202,7 @@ def test_a_generation_that_cannot_be_compiled_yet_is_waited_for(running, wait_un
     line.apply("suspended")
     wait_until(lambda: line.watching.states[-1][0] == "waiting")
     line.publish("bela")
-    time.sleep(1.5)
+    time.sleep(0.5)
     assert line.accounted() == 1
     line.keys.away = False
     wait_until(lambda: line.accounted() == 2)
