@@ -31,6 +31,7 @@ from .transaction import Transaction, TransactionAborted, TransactionalProducer
 log = logging.getLogger(__name__)
 BATCH_RECORDS = 2_000
 RETRY_S = 1.0
+ABORT_PAUSE_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ class Publisher:
             except TransactionAborted as aborted:
                 log.warning("%s: %s; the batch is done again", self._feed.name, aborted.message)
                 self._bench.observer.aborted()
+                stop.wait(ABORT_PAUSE_S)
             except (UnavailableError, KeyUnavailableError) as missing:
                 log.warning("waiting: %s", missing)
                 self._bench.observer.state("waiting", str(missing))

@@ -44,7 +44,7 @@ def producer_of(cluster: Cluster, closing: Callable[[Any], Any]) -> Callable[...
 
 
 @pytest.fixture(scope="session")
-def guarded(kafka_installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedBroker]:  # noqa: ARG001
+def guarded(kafka_installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedBroker]:
     """A broker of this folder's own that asks who one is, with one listener behind a proxy."""
     broker = start(tmp_path_factory.mktemp("guarded"))
     yield broker
