@@ -28,7 +28,7 @@ def kafka_installed() -> None:
 
 @pytest.fixture(scope="session")
 def kafka(
-    kafka_installed: None,  # noqa: ARG001 - asked for its effect
+    kafka_installed: None,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[EmbeddedBroker]:
     """A running Kafka for the whole session: `.bootstrap`, `.log_dirs` (raw segments), `.log` (what it logs).
@@ -40,7 +40,7 @@ def kafka(
 
 
 @pytest.fixture
-def broker_root(kafka_installed: None, tmp_path: Path) -> Path:  # noqa: ARG001 - as above
+def broker_root(kafka_installed: None, tmp_path: Path) -> Path:
     """An empty directory for a broker of the test's own."""
     return tmp_path / "broker"
 

@@ -37,7 +37,7 @@ def steps() -> list[Step]:
 
 
 @pytest.fixture
-def place(kafka_installed: None, tmp_path: Path) -> Path:  # noqa: ARG001 - asked for its effect
+def place(kafka_installed: None, tmp_path: Path) -> Path:
     """A directory in which the clone's programs are found where the tutorial says."""
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
