@@ -18,6 +18,7 @@ from ..schemas.errors import PenstockError, RecordError, RoleExit, UnavailableEr
 from ..schemas.reasons import Refusal
 from .clients import ClientLog, make
 from .settings import Cluster
+from .unreturning import returning
 
 INIT_S = 30.0
 BUDGET_S = 12.0
@@ -25,6 +26,7 @@ BUDGET_S = 12.0
 got no answer is given up here, before the client sends it again and the first copy can arrive later still."""
 
 CALL_S = 5.0
+GRACE_S = 3.0
 PAUSE_S = 0.05
 QUIET_S = 31.0
 """The client keeps quiet for 30 s about a connection that breaks in the same way again."""
@@ -86,7 +88,15 @@ class Transaction:
     def send_offsets(self, positions: Sequence[TopicPartition], group_metadata: Any) -> None:
         """Make the consumer group's `positions` part of this transaction."""
         if positions:
-            self._again(lambda s: self._producer.send_offsets_to_transaction(list(positions), group_metadata, s))
+            self._again(lambda s: self._send_offsets(list(positions), group_metadata, s))
+
+    def _send_offsets(self, positions: list[TopicPartition], group_metadata: Any, patience_s: float) -> None:
+        # When the group's coordinator goes down at the wrong moment the client forgets its time-out and waits without
+        # end (confluentinc/librdkafka#5456, open).
+        def send() -> None:
+            self._producer.send_offsets_to_transaction(positions, group_metadata, patience_s)
+
+        returning(send, patience_s + GRACE_S, "send_offsets_to_transaction")
 
 
 class TransactionalProducer:
