@@ -185,3 +185,20 @@ def test_a_commit_whose_outcome_nobody_knows_is_looked_up_by_the_next_incarnatio
     assert publishing.run(rest, lambda: rest.commits) is None
     assert rest.commits == [{"item": 6}]
     assert publishing.published() == list(range(6))
+
+
+def test_the_position_is_read_when_nobody_else_can_move_it_any_more(publishing, monkeypatch):
+    first = publishing.publisher(ListSource([]))
+    first._producer.init()
+    read = []
+
+    def position(*words):
+        with pytest.raises(RoleExit), first._producer.transaction() as transaction:
+            transaction.produce(publisher_module.AUDIT, b"zombie")
+        read.append(SourcePositions(*words))
+        return read[-1]
+
+    monkeypatch.setattr(publisher_module, "SourcePositions", position)
+    source = ListSource(events(1))
+    assert publishing.run(source, lambda: source.commits) is None
+    assert len(read) == 1

@@ -279,6 +279,18 @@ def test_a_rewind_waits_for_an_unfinished_transaction(line):
     assert line.copied() == line.expected()
 
 
+def test_what_was_revoked_in_the_meantime_is_left_to_its_new_owner(line):
+    line.give(30)
+    runner = line.runner()
+    line.run(runner)
+    runner._on_revoke(None, [TopicPartition(line.source, 0)])
+    line.give(30)
+    line.run(runner, until=lambda: line.offsets() == [10, 20, 20])
+    for _ in range(5):
+        assert runner.step() == 0
+    assert [len(copies) for copies in line.copied().values()] == [10, 20, 20]
+
+
 # --- what the consumer seldom says, scripted over the real one ---
 
 
@@ -309,6 +321,28 @@ def test_without_a_member_id_nothing_is_committed(line, member_id):
     runner._consumer = consumer
     line.run(runner)
     assert line.copied() == line.expected()
+
+
+def test_the_groups_metadata_is_of_the_moment_the_batch_was_read(line):
+    """Asked for later it could name a membership that no longer owns the batch's partitions."""
+    calls = []
+
+    def prepare(batch):
+        calls.append("prepare")
+        return line.copy(batch)
+
+    runner = line.runner(prepare)
+    consumer = runner._consumer
+    watched = ("consume", "consumer_group_metadata")
+    runner._consumer = Around(
+        consumer,
+        **{name: lambda *words, name=name: calls.append(name) or getattr(consumer, name)(*words) for name in watched},
+    )
+    line.give(30)
+    line.run(runner)
+    first = calls.index("prepare")
+    assert calls[first - 2 : first] == ["consume", "consumer_group_metadata"]
+    assert all(after == "consume" for call, after in itertools.pairwise(calls) if call == "prepare")
 
 
 def failing(code):
