@@ -347,12 +347,14 @@ def test_no_error_of_the_store_holds_a_value(where, monkeypatch):
 
 
 def test_postgresql_keeps_the_same_promises(where, postgresql_url):
-    engine = open_url(postgresql_url)
+    engine, another = open_url(postgresql_url), open_url(postgresql_url)
     store = SqlKeyStore(engine, FileKms(where / "kek", create=is_new(engine)))
     wants = [want(person, agreement, "d") for person in range(1000) for agreement in ("a", "b")]
     made = store.subject_keys(wants)
-    again = SqlKeyStore(open_url(postgresql_url), FileKms(where / "kek", create=False))
+    again = SqlKeyStore(another, FileKms(where / "kek", create=False))
     assert again.subject_keys(wants) == made
     handles = [key.handle for key in made.values()]
     opened = {**again.open_keys("a", handles), **again.open_keys("b", handles)}
     assert opened == {key.handle: key.key for key in made.values()}
+    engine.dispose()
+    another.dispose()
