@@ -14,7 +14,8 @@ def programs() -> Path | None:
     """Return the folder with initdb and pg_ctl, None where PostgreSQL is not installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     named = shutil.which("initdb")
-    return Path(named).parent if named else found[-1].parent if found else None
+    # Resolved: the user whom the server runs as may not follow every link on our path.
+    return found[-1].parent if found else Path(named).resolve().parent if named else None
 
 
 @pytest.fixture(scope="session")
