@@ -193,6 +193,7 @@ class Ecosystem:
             yield up
         finally:
             end(process)
+            until(lambda: not up.left(), f"processes are left: {up.left()}", 10)
 
 
 @dataclass
