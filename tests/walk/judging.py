@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
@@ -49,34 +49,34 @@ def consumer(bootstrap: str, *, committed: bool = True) -> Consumer:
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 50,
+            "fetch.wait.max.ms": 20,
             "isolation.level": "read_committed" if committed else "read_uncommitted",
             "log_level": 0,
         }
     )
 
 
-def topics(bootstrap: str) -> list[str]:
-    made = consumer(bootstrap)
-    try:
-        return sorted(made.list_topics(timeout=20).topics)
-    finally:
-        made.close()
+class Stock:
+    """A stock consumer that reads whole topics, and Confluent's own deserializer for those in Avro."""
 
+    def __init__(self, bootstrap: str, registry: str = "http://none", *, committed: bool = True) -> None:
+        self._consumer = consumer(bootstrap, committed=committed)
+        self._topics = self._consumer.list_topics(timeout=20).topics
+        self._client = SchemaRegistryClient({"url": registry})
+        self._deserializer = AvroDeserializer(self._client)
 
-def read(
-    bootstrap: str, topic: str, decoded: Callable[[bytes | None], Any] = lambda value: value, *, committed: bool = True
-) -> Topic:
-    """Return every record of a topic, up to the end of each partition."""
-    made = consumer(bootstrap, committed=committed)
-    try:
-        waiting = set(made.list_topics(topic, timeout=20).topics[topic].partitions)
-        made.assign([TopicPartition(topic, one, 0) for one in waiting])
+    def topics(self) -> list[str]:
+        return sorted(self._topics)
+
+    def read(self, topic: str, decoded: Callable[[bytes | None], Any] = lambda value: value) -> Topic:
+        """Return every record of a topic, up to the end of each partition."""
+        waiting = set(self._topics[topic].partitions)
         found: Topic = {partition: [] for partition in sorted(waiting)}
+        self._consumer.assign([TopicPartition(topic, one, 0) for one in waiting])
         deadline = time.monotonic() + 30
         while waiting:
             assert time.monotonic() < deadline, f"{topic} does not end"
-            for message in made.consume(2_000, 0.05):
+            for message in self._consumer.consume(2_000, 0.02):
                 if message.error() is None:
                     value = decoded(message.value())
                     found[message.partition()].append(
@@ -86,32 +86,30 @@ def read(
                     assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
                     waiting.discard(message.partition())
         return found
-    finally:
-        made.close()
 
+    def own(self, topic: str) -> list[Record]:
+        """Return the records of one of Penstock's own topics: a version byte, then JSON."""
+        (records,) = self.read(topic, lambda value: json.loads(value[1:]) if value else None).values()
+        return records
 
-def read_own(bootstrap: str, topic: str) -> list[Record]:
-    """Return the records of one of Penstock's own topics: a version byte, then JSON."""
-    (records,) = read(bootstrap, topic, lambda value: json.loads(value[1:]) if value else None).values()
-    return records
+    def avro(self, topic: str) -> Topic:
+        """Return the records of a topic in Avro, values in physical form; None: not Avro."""
+        context = SerializationContext(topic, MessageField.VALUE)
 
+        def decoded(value: bytes | None) -> Any:
+            try:
+                return physical(self._deserializer(value, context))
+            except (SerializationError, EOFError):
+                return None
 
-def read_avro(bootstrap: str, registry: str, topic: str) -> Topic:
-    """Return the records of a topic as Confluent's own deserializer gives them, in physical form; None: not Avro."""
-    client = SchemaRegistryClient({"url": registry})
-    deserializer = AvroDeserializer(client)
-    context = SerializationContext(topic, MessageField.VALUE)
+        return self.read(topic, decoded)
 
-    def decoded(value: bytes | None) -> Any:
-        try:
-            return physical(deserializer(value, context))
-        except (SerializationError, EOFError):
-            return None
+    def __enter__(self) -> Self:
+        return self
 
-    try:
-        return read(bootstrap, topic, decoded)
-    finally:
-        client._rest_client.session.close()
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+        self._client._rest_client.session.close()
 
 
 def physical(value: Any) -> Any:
@@ -187,12 +185,13 @@ class Verdict:
 
 def judge(ecosystem: Ecosystem, generations: Mapping[int, Generation]) -> Verdict:
     """Hold everything that the ecosystem ever released, withheld and told against the oracle."""
-    return _Court(ecosystem, generations).sit()
+    with Stock(ecosystem.bootstrap, ecosystem.gateway) as stock:
+        return _Court(ecosystem, generations, stock).sit()
 
 
 class _Court:
-    def __init__(self, ecosystem: Ecosystem, generations: Mapping[int, Generation]) -> None:
-        self.bootstrap, self.registry = ecosystem.bootstrap, ecosystem.gateway
+    def __init__(self, ecosystem: Ecosystem, generations: Mapping[int, Generation], stock: Stock) -> None:
+        self.stock = stock
         self.generations = generations
         self.secret = Wiring(ecosystem.directory).key_store().reference_secret()
         self.verdict = Verdict()
@@ -205,10 +204,8 @@ class _Court:
             for dataset in [text["dataset"]]
         }
         self.subjects = {dataset: contract.data_subject.split(".") for dataset, contract in contracts.items()}
-        self.provided = {
-            dataset: read_avro(self.bootstrap, self.registry, topic) for dataset, topic in self.topics.items()
-        }
-        self.consents = Consents(self.bootstrap, self.secret, self._people())
+        self.provided = {dataset: stock.avro(topic) for dataset, topic in self.topics.items()}
+        self.consents = Consents(stock, self.secret, self._people())
         self.told: dict[str, tuple[str, dict[str, str]]] = {}  # by source: to whom what must be told
         self.due: dict[str, dict[int, dict[int, Any]]] = defaultdict(lambda: defaultdict(dict))
 
@@ -227,7 +224,7 @@ class _Court:
         return str(event)
 
     def sit(self) -> Verdict:
-        audits = [one.value for one in read_own(self.bootstrap, "penstock.audit")]
+        audits = [one.value for one in self.stock.own("penstock.audit")]
         done: dict[tuple[str, int], list[tuple[int, int]]] = defaultdict(list)
         for audit in audits:
             if audit["kind"] == "exchange":
@@ -314,7 +311,7 @@ class _Court:
 
     def views(self) -> None:
         for key, text in self.agreements.items():
-            topic = read_avro(self.bootstrap, self.registry, f"view.{key}")
+            topic = self.stock.avro(f"view.{key}")
             self.verdict.views[key] = topic
             names = Names(key)
             for partition, records in topic.items():
@@ -342,7 +339,7 @@ class _Court:
     def disclosures(self) -> None:
         """For each event, what its data subject will be told: once, and what happened."""
         told = dict(self.told)
-        for record in read_own(self.bootstrap, "penstock.disclosures"):
+        for record in self.stock.own("penstock.disclosures"):
             said = record.value
             subject, decisions = told.pop(said["source"], ("", {}))
             if not subject:
@@ -358,11 +355,11 @@ class _Court:
 class Consents:
     """Whose consent stood, as of any offset of the consent topic."""
 
-    def __init__(self, bootstrap: str, secret: bytes, people: set[str]) -> None:
+    def __init__(self, stock: Stock, secret: bytes, people: set[str]) -> None:
         named = {subject_reference(secret, one).hex(): one for one in people}
         self._log = [
             (record.offset, (record.value["agreement"], named.get(record.value["subject"], "")), record.value["given"])
-            for record in read_own(bootstrap, "penstock.consents")
+            for record in stock.own("penstock.consents")
         ]
 
     def as_of(self, offset: int) -> set[tuple[str, str]]:

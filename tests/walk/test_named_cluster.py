@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from ecosystem import PAYMENTS, cli, events, make, read_status, until
-from judging import AuditTail, Generation, judge, read, topics
+from judging import AuditTail, Generation, Stock, judge
 from leaks import canary_events, found_in, in_segments
 from oracle.documents import Documents
 
@@ -59,7 +59,7 @@ def test_it_uses_the_cluster_that_is_named_and_starts_none(ecosystem, broker, de
     assert delivered.json["events"]["published"] == 200
     assert not (ecosystem.run / "broker.json").exists()
     assert not (ecosystem.directory / ".penstock" / "broker").exists()
-    assert {TOPIC, "view.ee-fi-income", "penstock.control"} <= set(topics(broker.bootstrap))
+    assert {TOPIC, "view.ee-fi-income", "penstock.control"} <= set(topics(broker))
 
 
 def test_it_takes_no_unsigned_documents(ecosystem, tmp_path):
@@ -139,13 +139,19 @@ def test_an_aborted_transaction_leaves_nothing_to_committed_readers(ecosystem, b
     with exchanging(ecosystem, "tax-residency"):
         until(lambda: publishing.processed() == len(ecosystem.fed), "the rest was done")
     assert judge(ecosystem, {1: generation}).problems == []
-    own = [one for one in topics(broker.bootstrap) if not one.startswith(("ee-tax.", "fi-tax."))]
+    own = [one for one in topics(broker) if not one.startswith(("ee-tax.", "fi-tax."))]
     assert found_in(in_segments(broker.log_dirs, own), canaries) == []
 
 
 def count(broker, *, committed):
     """Return how many records of a view there are."""
-    return sum(len(one) for one in read(broker.bootstrap, "view.ee-fi-income", committed=committed).values())
+    with Stock(broker.bootstrap, committed=committed) as stock:
+        return sum(len(one) for one in stock.read("view.ee-fi-income").values())
+
+
+def topics(broker):
+    with Stock(broker.bootstrap) as stock:
+        return stock.topics()
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from random import Random
 import generate
 import pytest
 from ecosystem import EXAMPLE, PAYMENTS, RESIDENCY, Ecosystem, cli, events, gone, make, until
-from judging import AuditTail, Generation, judge, leaves, physical, read, topics
+from judging import AuditTail, Generation, Stock, judge, leaves, physical
 from leaks import (
     CANARY_MAPS,
     CANARY_PATHS,
@@ -245,20 +245,21 @@ def test_a_member_gets_the_keys_of_its_own_agreements_only(live, verdict):
 def places(world):
     """Everything that is written down anywhere, but for the provider topics and the files that came in."""
     ecosystem = world.ecosystem
-    provider = {f"{one['provider']}.{one['dataset']}.v1" for one in ecosystem.agreements().values()}
-    own = [topic for topic in topics(ecosystem.bootstrap) if topic not in provider and not topic.startswith("planted")]
-    assert {"__consumer_offsets", "penstock.audit", "quarantine.income-payments", "view.ee-fi-income"} <= set(own)
     state = ecosystem.directory / ".penstock"
+    provider = {f"{one['provider']}.{one['dataset']}.v1" for one in ecosystem.agreements().values()}
+    with Stock(ecosystem.bootstrap, committed=False) as stock:
+        own = [one for one in stock.topics() if one not in {*provider, "planted"}]
+        assert {"__consumer_offsets", "penstock.audit", "quarantine.income-payments", "view.ee-fi-income"} <= set(own)
+        for topic in own:
+            yield f"{topic} (read uncommitted)", everything(stock, topic)
     yield from in_segments(state / "broker" / "data", own)
-    for topic in own:
-        yield f"{topic} (read uncommitted)", everything(ecosystem.bootstrap, topic)
     yield from in_files(state)
     yield from in_pages(ecosystem)
     yield "what up said", (ecosystem.directory / "up.log").read_bytes() + world.said.encode()
 
 
-def everything(bootstrap, topic, *, committed=False):
-    records = [record for one in read(bootstrap, topic, committed=committed).values() for record in one]
+def everything(stock, topic):
+    records = [record for one in stock.read(topic).values() for record in one]
     parts = [part for one in records for part in (one.key, one.value, *(value for _, value in one.headers)) if part]
     return b"\n".join(parts)
 
@@ -282,8 +283,10 @@ def test_the_search_finds_each_form_of_a_planted_canary(live, hands_on, tmp_path
     forms = Counter(one.path for one in canaries for _ in one.forms())
     assert len(raw) < len(batches)
     assert Counter(one.removeprefix(f"{topic} (batches): ") for one in batches) == forms
-    assert len(found_in([("", everything(ecosystem.bootstrap, topic))], canaries)) == forms.total()
-    assert everything(ecosystem.bootstrap, topic, committed=True) == b""
+    with Stock(ecosystem.bootstrap, committed=False) as stock:
+        assert len(found_in([("", everything(stock, topic))], canaries)) == forms.total()
+    with Stock(ecosystem.bootstrap) as stock:
+        assert everything(stock, topic) == b""
     (tmp_path / "x.log").write_bytes(b"x" + zlib.compress(canaries[0].text.encode() * 9) + b"x")
     assert found_in(in_files(tmp_path), canaries[:1])
 
