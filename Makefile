@@ -8,7 +8,7 @@ BIN     := $(VENV)/bin
 READY   := .build/ready-$(shell cat requirements.lock pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
 PYTEST  := $(BIN)/python -m pytest -c tests/pytest.ini --rootdir=tests
 
-.PHONY: help demo test check bench fresh clean
+.PHONY: help demo test check bench chaos fuzz alerts fresh clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -20,8 +20,8 @@ help: ## what can be made
 demo: $(READY) ## the example ecosystem, live; Ctrl-C ends it
 	@$(BIN)/python examples/demo.py $(EXAMPLE) $(if $(ONCE),--once)
 
-test: $(READY) ## every test, on a real embedded Kafka
-	@$(PYTEST) tests $(ARGS)
+test: $(READY) ## every test, on a real embedded Kafka; ARGS=tests/x.py one file
+	@$(BIN)/python tests/helpers/every_test.py $(ARGS)
 
 check: $(READY) ## lint, types, layers
 	@$(BIN)/ruff check .
@@ -29,8 +29,18 @@ check: $(READY) ## lint, types, layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-bench: $(READY) ## throughput beside the bare pass-through, as a ratio
-	@$(BIN)/python benchmarks/walk.py
+bench: $(READY) ## every engine on the same work, latency, what one thing more costs; again after an interruption, it goes on; PARTS="w1 latency" ARGS=--help
+	@$(BIN)/python benchmarks/run.py $(PARTS) $(ARGS)
+
+alerts: $(READY) ## every alert fired and cleared by a real fault on a running ecosystem (root: a small disk is filled)
+	@$(PYTEST) -m tier tests/alerts/test_live.py $(ARGS)
+
+chaos: $(READY) ## the fault bench: TIER=pr|nightly|release SEED=n; again after an interruption, it goes on
+	@$(BIN)/python tests/faults/bench.py $(or $(TIER),pr) $(or $(SEED),1) $(if $(PARTS),--parts $(PARTS))
+
+fuzz: $(READY) ## the HTTP source under schemathesis, for long; FUZZ_SEED=n plays one again
+	@PENSTOCK_FUZZ_EXAMPLES=3000 PENSTOCK_FUZZ_SECONDS=1500 PENSTOCK_FUZZ_SEED=$(or $(FUZZ_SEED),1) \
+		$(PYTEST) tests/http/test_fuzz.py --timeout=1600 $(ARGS)
 
 fresh: ## a clone, an empty home, no Java, no caches: demo, then tests (PART=demo: only the demo)
 	@bash tests/fresh.sh $(PART)

@@ -6,11 +6,12 @@ from typing import Any, cast
 
 from ..schemas.errors import ConfigurationError
 from ..schemas.ports import Source
+from ..schemas.source_place import SourcePlace
 
 GROUP = "penstock.connectors"
 
-Factory = Callable[..., Source]
-"""Called with the connector's own settings as keyword arguments; raises ConfigurationError for unfit ones."""
+Factory = Callable[[SourcePlace], Source]
+"""Raises ConfigurationError for a place that it cannot use."""
 
 
 def find(kind: str) -> Factory:

@@ -1,14 +1,23 @@
 """The demonstration: an example ecosystem in a directory of its own, fed by its generator, run by `penstock up`.
 
-`python examples/demo.py EXAMPLE [--once]`. State stays in `.build/demo/EXAMPLE` between runs.
+`python examples/demo.py EXAMPLE [--once]`. State stays in `.build/demo/EXAMPLE` between runs. An example with
+`sensors.py` is fed over the network, by `penstock up --feed` and an MQTT broker; others by files of `generate.py`.
 """
 
 import argparse
+import contextlib
+import os
+import secrets
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+
+from mqtt_broker import MqttBroker
 
 ROOT = Path(__file__).resolve().parents[1]
 EVENTS = 20_000
@@ -27,6 +36,12 @@ def main() -> int:
         return 3
     directory = ROOT / ".build" / "demo" / arguments.example
     copy(source, directory)
+    if (source / "sensors.py").exists():
+        try:
+            return fed(source, directory, once=arguments.once)
+        except RuntimeError as problem:
+            print(problem, file=sys.stderr)
+            return 4
     return once(source, directory) if arguments.once else live(source, directory)
 
 
@@ -59,6 +74,37 @@ def live(source: Path, directory: Path) -> int:
     finally:
         generator.terminate()
         generator.wait()
+
+
+def fed(source: Path, directory: Path, *, once: bool) -> int:
+    """Let the sensors speak: EVENTS readings and a summary, or RATE a second until Ctrl-C."""
+    amount = ["-n", str(EVENTS), "--seed", str(time.time_ns() % 1_000_000)] if once else ["--rate", str(RATE)]
+    feed = shlex.join([sys.executable, str(source / "sensors.py"), *amount])
+    options = ["--once", "--json"] if once else []
+    with mqtt(directory) as env:
+        # Ctrl-C reaches this process and `up` alike; `up` ends by itself, and is waited for.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        command = [*up(directory, *options), "--feed", feed]
+        code = subprocess.run(command, check=False, env=env, preexec_fn=default_interrupt).returncode
+        said = directory / ".penstock" / "run" / "feed.log"
+        if once and said.exists():
+            print(said.read_text(), end="", file=sys.stderr)
+        return code
+
+
+@contextlib.contextmanager
+def mqtt(directory: Path) -> Iterator[dict[str, str]]:
+    """Run an MQTT broker; give the environment in which the city's sources and sensors find it."""
+    users = {"penstock": secrets.token_urlsafe(16), "sensors": secrets.token_urlsafe(16)}
+    with MqttBroker(directory / "mqtt", users) as broker:
+        yield {
+            **os.environ,
+            "KALDVERE_MQTT": f"127.0.0.1:{broker.port}",
+            "KALDVERE_MQTT_USER": "penstock",
+            "KALDVERE_MQTT_PASSWORD": users["penstock"],
+            "KALDVERE_MQTT_SENSOR_USER": "sensors",
+            "KALDVERE_MQTT_SENSOR_PASSWORD": users["sensors"],
+        }
 
 
 def default_interrupt() -> None:

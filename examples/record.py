@@ -1,14 +1,16 @@
-"""Records the live table of a real run as an animated picture, docs/demo.svg.
+"""Records the live table of a real run as an animated picture, docs/demo.svg or docs/city.svg.
 
-    make demo ONCE=1 && .venv/bin/python examples/record.py
+    make demo ONCE=1 && .venv/bin/python examples/record.py [--example smart-city]
 
 Runs the example with its generator, keeps what the table shows once a second, and writes the frames one after another.
 """
 
 import argparse
+import contextlib
 import io
+import os
 import re
-import subprocess
+import shlex
 import sys
 import tempfile
 import time
@@ -18,12 +20,14 @@ import demo
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
+from penstock.ops.feeding import feeding
 from penstock.ops.show import watch_of
 from penstock.ops.table import render
 from penstock.ops.up import running
 
 ROOT = Path(__file__).resolve().parents[1]
 FRAME_S = 1.0
+PICTURES = {"cross-border-tax": "demo.svg", "smart-city": "city.svg"}
 # As rich's own form, without the font that it would fetch from elsewhere.
 FORM = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>.{unique_id}-matrix {{ font-family: monospace; font-size: {char_height}px; line-height: {line_height}px; }}
@@ -35,34 +39,35 @@ FORM = """<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--example", default="cross-border-tax")
+    parser.add_argument("--example", default="cross-border-tax", choices=PICTURES)
     parser.add_argument("--frames", type=int, default=20)
     arguments = parser.parse_args()
     source = ROOT / "examples" / arguments.example
     with tempfile.TemporaryDirectory() as folder:
         frames = record(source, Path(folder) / arguments.example, arguments.frames)
-    (ROOT / "docs" / "demo.svg").write_text(animated(frames))
+    (ROOT / "docs" / PICTURES[arguments.example]).write_text(animated(frames))
 
 
 def record(source: Path, directory: Path, count: int) -> list[str]:
     demo.copy(source, directory)
     frames = []
-    with running(directory, lambda said: print(said, file=sys.stderr), unsigned=False) as run:
-        command = demo.generate(source, directory, "--rate", str(demo.RATE))
-        generator = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        try:
-            watch = watch_of(run)
-            for _ in range(count):
-                time.sleep(FRAME_S)  # the frames' rate
-                frames.append(frame(render(watch.snapshot())))
-        finally:
-            generator.terminate()
-            generator.wait()
+    sensors = source / "sensors.py"
+    rate = ("--rate", str(demo.RATE))
+    fed = [sys.executable, str(sensors), *rate] if sensors.exists() else demo.generate(source, directory, *rate)
+    with contextlib.ExitStack() as stack:
+        if sensors.exists():
+            os.environ.update(stack.enter_context(demo.mqtt(directory)))
+        run = stack.enter_context(running(directory, lambda said: print(said, file=sys.stderr), unsigned=False))
+        stack.enter_context(feeding(shlex.join(fed), run.documents, run.wiring, run.supervisor.snapshot))
+        watch = watch_of(run)
+        for _ in range(count):
+            time.sleep(FRAME_S)  # the frames' rate
+            frames.append(frame(render(watch.snapshot())))
     return frames
 
 
 def frame(table: object) -> str:
-    console = Console(record=True, width=118, height=30, file=io.StringIO(), force_terminal=True)
+    console = Console(record=True, width=118, height=34, file=io.StringIO(), force_terminal=True)
     console.print(table)
     return console.export_svg(title="penstock up", theme=MONOKAI, code_format=FORM)
 

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..schemas.agreement import Agreement
 from ..schemas.errors import ConfigurationError
-from .documents.load import load
+from .documents.load import Documents, load
 from .documents.scenario_text import EXPLAINED
 from .rehearsal import Occasion, Rehearsal
 from .wiring import now_ms
@@ -23,6 +24,18 @@ def explained(directory: Path, agreement_id: str, event: Mapping[str, Any], *, c
         return {**said, "outcome": "withheld", "reason": decided.reason.value, "why": EXPLAINED[decided.reason]}
     fields = {path: safeguard.do for path, safeguard in agreement.fields.items()}
     return {**said, "outcome": "released", "fields": fields}
+
+
+def view_code(documents: Documents, agreement: Agreement) -> str:
+    """Return the compiled view program as text: back end, plan, and the Python that reads an event and makes the view.
+
+    For events of the contract's own schema. It holds no secret: keys and randomness are arguments.
+    """
+    written = Rehearsal(documents).compiled(agreement)
+    (view,) = written.views if written else (None,)
+    if written is None or view is None:
+        return "back end: slow (this view is decoded, made and encoded field by field)"
+    return f"back end: {documents.ecosystem.exchange.back_end}\n\n{view.plan}\n\n{written.source}\n\n{view.source}"
 
 
 def sentences(found: Mapping[str, Any]) -> Iterator[str]:

@@ -1,31 +1,36 @@
 """A role's health, asked over HTTP on the loopback: `/health` for people and probes, `/metrics` for Prometheus."""
 
-import http.client
+import contextlib
 import json
-import logging
 import os
-import socketserver
-import threading
-from collections.abc import Callable
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, Self, cast
+from types import TracebackType
+from typing import Any, Self
 
+from ..schemas.errors import ConfigurationError, RoleExit
+from .fences import count_fence, fences
+from .health_http import LOOPBACK, TIMEOUT_S, PageServer, ask
 from .home import Home
 from .metrics import RoleMetrics
 from .processes import is_running, read_status, write_status
+from .targets import list_targets
 
-log = logging.getLogger(__name__)
+__all__ = ["LISTEN_ENV", "TIMEOUT_S", "RoleServer", "ask", "health_of", "status"]
 
-TIMEOUT_S = 2.0
+LISTEN_ENV = "PENSTOCK_METRICS_LISTEN"
+"""HOST:PORT where the pages are served besides, for a Prometheus that is elsewhere: in a container, say."""
+
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
+_MOST_PORT = 65_535
 
 
 class RoleServer:
-    """Answers for a role on a free port of 127.0.0.1, which stands in `<run>/<role>.json` with the process's id.
+    """Answers for a role on a port of 127.0.0.1, which stands in `<run>/<role>.json` with the process's id.
 
-    The file stays when the role ends: whoever reads it asks the port, and a role started again may want its facts.
+    The port is the one of the role's last process where that is free. The file stays when the role ends: whoever reads
+    it asks the port, and a role started again may want its facts. Raises ConfigurationError for metrics that may not
+    be (see `RoleMetrics.verify`), and where `PENSTOCK_METRICS_LISTEN` is no address or taken.
     """
 
     def __init__(self, role: str, run: Path, metrics: RoleMetrics, **facts: Any) -> None:
@@ -33,19 +38,54 @@ class RoleServer:
         self._run = run
         self._metrics = metrics
         self._facts = facts
+        self._servers: list[PageServer] = []
 
     def __enter__(self) -> Self:
-        self._server = _Server(self.page)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="health", daemon=True)
-        self._thread.start()
-        facts = {"role": self._role, "pid": os.getpid(), "port": self._server.server_address[1], **self._facts}
+        self._metrics.verify()
+        self._metrics.fences = lambda: fences(self._run, self._role)
+        elsewhere = self._elsewhere()
+        self._servers = [self._at_home(), *elsewhere]
+        for server in self._servers:
+            server.start()
+        facts = {"role": self._role, "pid": os.getpid(), "port": self.port, **self._facts}
         write_status(self._run / f"{self._role}.json", facts)
+        list_targets(self._run)
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def __exit__(self, _kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if isinstance(error, RoleExit):
+            with contextlib.suppress(OSError):
+                count_fence(self._run, self._role)
+        for server in self._servers:
+            server.close()
+
+    @property
+    def port(self) -> int:
+        return self._servers[0].address[1]
+
+    def _at_home(self) -> PageServer:
+        before = (read_status(self._run / f"{self._role}.json") or {}).get("port")
+        if isinstance(before, int):
+            with contextlib.suppress(OSError, OverflowError):
+                return PageServer(LOOPBACK, before, self.page)
+        return PageServer(LOOPBACK, 0, self.page)
+
+    def _elsewhere(self) -> list[PageServer]:
+        stated = os.environ.get(LISTEN_ENV, "")
+        host, _, port = stated.rpartition(":")
+        host = host.strip("[]")
+        if not stated:
+            return []
+        if not host or not (port.isascii() and port.isdigit()) or int(port) > _MOST_PORT:
+            raise ConfigurationError(f"{LISTEN_ENV} is no HOST:PORT", remedy="write it like 0.0.0.0:9464")
+        try:
+            return [PageServer(host, int(port), self.page)]
+        except OSError as failure:
+            raise ConfigurationError(
+                f"the metrics cannot be served there ({failure.strerror or 'no such host'})",
+                place=stated,
+                remedy=f"set {LISTEN_ENV} to a free address of this machine; each role needs its own",
+            ) from None
 
     def health(self) -> dict[str, Any]:
         """Return what `/health` says."""
@@ -62,53 +102,6 @@ class RoleServer:
             status = HTTPStatus.OK if health["state"] == "running" else HTTPStatus.SERVICE_UNAVAILABLE
             return status, "application/json", json.dumps(health).encode()
         return HTTPStatus.NOT_FOUND, _TEXT, b"/health and /metrics\n"
-
-
-Pages = Callable[[str], tuple[int, str, bytes]]
-
-
-class _Server(socketserver.ThreadingTCPServer):
-    """The standard library's HTTP server without its look-up of the machine's name."""
-
-    daemon_threads = True
-
-    def __init__(self, pages: Pages) -> None:
-        self.pages = pages
-        super().__init__(("127.0.0.1", 0), _Handler)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the library's signature
-        """Note a client that went away; the library would print a stack into the role's log."""
-        log.debug("a health request failed")
-
-
-class _Handler(BaseHTTPRequestHandler):
-    timeout = TIMEOUT_S
-    server_version = "penstock"
-    sys_version = ""
-
-    def do_GET(self) -> None:
-        status, media_type, body = cast("_Server", self.server).pages(self.path)
-        self.send_response(status)
-        self.send_header("Content-Type", media_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Keep probes out of the log."""
-
-
-def ask(port: int, path: str, timeout_s: float = TIMEOUT_S) -> tuple[int, str] | None:
-    """Return status and body of a role's page; None if nothing answers there. Never goes through a proxy."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-    except (OSError, http.client.HTTPException, UnicodeDecodeError):
-        return None
-    finally:
-        connection.close()
 
 
 def status(ecosystem_dir: Path) -> list[dict[str, Any]]:

@@ -38,7 +38,12 @@ class Home:
         """Tokens that `up` issued for the members of an embedded ecosystem, one file a member."""
         return self.state / "tokens"
 
+    @property
+    def credentials(self) -> Path:
+        """Kafka passwords, one file a principal."""
+        return self.state / "credentials"
+
     def make(self) -> None:
         """Create the state directories, readable by their owner only."""
-        for folder in (self.state, self.run, self.tokens):
+        for folder in (self.state, self.run, self.tokens, self.credentials):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

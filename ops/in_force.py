@@ -8,6 +8,7 @@ from typing import Any
 from ..schemas.errors import ConfigurationError
 from ..schemas.generation import AgreementInForce, Generation, agreement_record
 from ..streams.control import ControlReader
+from ..streams.lanes import lane_states
 from .wiring import Wiring
 
 
@@ -21,10 +22,35 @@ def generation_in_force(wiring: Wiring) -> Generation:
         reader.close()
 
 
+def generation_or_none(wiring: Wiring) -> Generation | None:
+    """Return what is in force, None before the first `apply`."""
+    reader = ControlReader(wiring.cluster())
+    try:
+        return reader.catch_up()
+    finally:
+        reader.close()
+
+
 def agreements_in_force(directory: Path) -> list[Mapping[str, Any]]:
     """Return a row for each agreement."""
-    generation = generation_in_force(Wiring(directory))
-    return [_row(held) for _, held in sorted(generation.agreements.items())]
+    wiring = Wiring(directory)
+    generation = generation_in_force(wiring)
+    behind = why_behind(wiring, generation)
+    return [
+        {**_row(held), "behind": ", ".join(sorted(behind.get(key, ())))}
+        for key, held in sorted(generation.agreements.items())
+    ]
+
+
+def why_behind(wiring: Wiring, generation: Generation) -> Mapping[str, set[str]]:
+    """Return, of agreements that are behind on some partition, why: `parked` with what failed, `suspended`, `start`."""
+    topics = {one.contract.topic for one in generation.contracts.values()}
+    found: dict[str, set[str]] = {}
+    for state in lane_states(wiring.cluster()):
+        if state.behind and state.topic in topics:
+            why = f"{state.reason} ({state.error})" if state.error else state.reason
+            found.setdefault(state.agreement, set()).add(why)
+    return found
 
 
 def agreement_in_force(directory: Path, agreement: str) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -9,19 +10,31 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from http.client import HTTPException
 from typing import Any
+from urllib.parse import urlsplit
 
-from ..schemas.errors import RefusedError, UnavailableError
+from ..schemas.errors import ConfigurationError, RefusedError, UnavailableError
+from ..streams.https import Certificate, opener
 
 MOST_HANDLES = 1_000
 TIMEOUT_S = 10.0
 
 
 class GatewayClient:
-    """Speaks to a gateway with one member's token."""
+    """Speaks to a gateway with one member's token, or without one (empty) by its client `certificate`.
 
-    def __init__(self, url: str, token: str) -> None:
+    `ca_file` names the certificates to trust instead of the system's.
+    """
+
+    def __init__(
+        self, url: str, token: str, *, ca_file: str | None = None, certificate: Certificate | None = None
+    ) -> None:
         self.url = url.rstrip("/")
-        self._token = token
+        if urlsplit(self.url).scheme not in {"http", "https"}:
+            raise ConfigurationError(
+                "the gateway's address is no http or https URL", remedy="write it like https://gateway.example:8443"
+            )
+        self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        self._opener = opener(self.url, ca_file, certificate)
 
     def agreement(self, agreement: str) -> dict[str, Any]:
         """Return where the agreement's view is. Raises RefusedError, UnavailableError."""
@@ -34,18 +47,26 @@ class GatewayClient:
         return {bytes.fromhex(handle): base64.b64decode(key) for handle, key in found.items()}
 
     def _ask(self, path: str, body: bytes | None) -> dict[str, Any]:
-        headers = {"authorization": f"Bearer {self._token}", "content-type": "application/json"}
-        request = urllib.request.Request(self.url + path, data=body, headers=headers)  # noqa: S310 - the operator's URL
+        headers = {**self._headers, "content-type": "application/json"}
+        request = urllib.request.Request(self.url + path, data=body, headers=headers)  # noqa: S310 - http(s)
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 - as above
+            with self._opener.open(request, timeout=TIMEOUT_S) as answer:
                 found: dict[str, Any] = json.load(answer)
                 return found
         except urllib.error.HTTPError as failure:
             raise _refusal(failure, self.url) from None
-        except (OSError, HTTPException, ValueError):
-            raise UnavailableError(
-                "the gateway does not answer", place=self.url, remedy="is it running? penstock status"
-            ) from None
+        except (OSError, HTTPException, ValueError) as failure:
+            raise _silence(failure, self.url) from None
+
+
+def _silence(failure: Exception, url: str) -> UnavailableError | RefusedError:
+    if isinstance(getattr(failure, "reason", failure), ssl.SSLCertVerificationError):
+        return RefusedError(
+            "the gateway's certificate is of no authority that we trust, or of another name",
+            place=url,
+            remedy="name the authority's certificate: PENSTOCK_CA_FILE",
+        )
+    return UnavailableError("the gateway does not answer", place=url, remedy="is it running? penstock status")
 
 
 def _refusal(failure: urllib.error.HTTPError, url: str) -> RefusedError | UnavailableError:
@@ -68,6 +89,10 @@ class KeyCache:
         self._limit = limit
         self._max_age_s = max_age_s
         self._held: OrderedDict[bytes, tuple[float, bytes]] = OrderedDict()
+
+    def ask_again(self) -> None:
+        """Ask whether the agreement still is ours and in force. Raises RefusedError when it is not."""
+        self._client.agreement(self._agreement)
 
     def get(self, handles: Collection[bytes]) -> Mapping[bytes, bytes]:
         """Return the keys of `handles`, asking the gateway for those not held."""

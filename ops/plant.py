@@ -3,16 +3,20 @@
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ..schemas.ecosystem import NamedCluster
+from ..schemas.lanes import slot_name
 from .broker.probe import broker_answers
 from .broker.storage import lock_holder
 from .documents.load import Documents
-from .health import ask
+from .health import health_of
 from .home import Home
+from .places import lanes_wanted
 from .processes import read_status
 from .supervisor import RoleCommand
+from .targets import list_targets
 
 READY_S = 1.0
 
@@ -24,11 +28,14 @@ def commands(documents: Documents, home: Home) -> list[RoleCommand]:
         found.append(_command(home, "broker", ["broker"], lambda: _broker_ready(home)))
     found.append(_command(home, "gateway", ["gateway"], lambda: _gateway_ready(home)))
     found += [
-        _command(home, f"exchange-{dataset}-0", ["exchange", "--dataset", dataset])
-        for dataset in sorted(documents.contracts)
+        _exchange(home, dataset, lane)
+        for dataset, lanes in sorted(lanes_wanted(home, documents).items())
+        for lane in range(lanes)
     ]
-    if documents.connectors.sources:
-        found.append(_command(home, "connectors", ["connectors"]))
+    found += [
+        _command(home, f"connectors-{source.id}", ["connectors", "--source", source.id])
+        for source in documents.connectors.sources
+    ]
     return found
 
 
@@ -38,15 +45,23 @@ def _command(home: Home, name: str, role: list[str], ready: Callable[[], bool] |
     return RoleCommand(name, argv, env, home.run / f"{name}.log", ready)
 
 
+def _exchange(home: Home, dataset: str, lane: int) -> RoleCommand:
+    which = ["--lane", str(lane)] if lane else []
+    return replace(
+        _command(home, slot_name(dataset, 0, lane), ["exchange", "--dataset", dataset, *which]), from_spare=True
+    )
+
+
 def _broker_ready(home: Home) -> bool:
     facts = read_status(home.run / "broker.json")
     return facts is not None and broker_answers(str(facts["bootstrap"]))
 
 
 def _gateway_ready(home: Home) -> bool:
-    port = str((read_status(home.run / "gateway.json") or {}).get("url", "")).rpartition(":")[2]
-    answer = ask(int(port), "/v1/health", READY_S) if port.isdigit() else None
-    return answer is not None and answer[0] == 200
+    facts = read_status(home.run / "gateway.json") or {}
+    said = health_of(int(facts.get("port", 0)), READY_S)
+    # What stands in the file may be of an earlier run.
+    return said.get("state") == "running" and said.get("pid") == facts.get("pid")
 
 
 def forget(home: Home) -> None:
@@ -57,6 +72,7 @@ def forget(home: Home) -> None:
     for path in home.run.glob("*.json"):
         if path.name not in kept:
             path.unlink(missing_ok=True)
+    list_targets(home.run)
 
 
 def broker_runs(home: Home) -> bool:

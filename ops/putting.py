@@ -11,12 +11,13 @@ from ..schemas.errors import DocumentError, RefusedError
 from ..schemas.generation import agreement_record, contract_record
 from ..schemas.problem import ProblemsError
 from ..schemas.view_label import view_schema_of
-from ..streams.control import ControlReader
 from .apply import Applied, Wanted
 from .checking import examine_all
 from .documents.check import errors
 from .documents.load import Documents, load
 from .documents.plan import Change, InForce, plan
+from .documents.plan_access import access_changes
+from .in_force import generation_or_none
 from .wiring import Wiring, now_ms
 
 
@@ -32,11 +33,15 @@ class PutInForce:
             "generation": self.applied.generation.number,
             "changed": self.applied.changed,
             "topics_created": list(self.applied.topics),
+            "access_mended": self.applied.mended,
             "unsigned": list(self.unsigned),
+            "workers": self.applied.settled.row(),
         }
 
     def sentence(self) -> str:
         number = self.applied.generation.number
+        if self.applied.mended:
+            return f"generation {number} says the same; users and rules on Kafka are as it wants them again"
         if not self.applied.changed:
             return f"nothing to do: generation {number} says the same"
         mark = f" (UNSIGNED: {', '.join(self.unsigned)})" if self.unsigned else ""
@@ -98,21 +103,19 @@ def refuse_unsigned(documents: Documents, *, unsigned: bool) -> dict[str, str]:
 
 
 def plan_of(directory: Path) -> list[Change]:
-    """Return what `apply` would change of what is in force."""
+    """Return what `apply` would change of what is in force, and of users and rules on Kafka."""
     documents = load(directory)
-    reader = ControlReader(Wiring(directory).cluster())
-    try:
-        generation = reader.catch_up()
-    finally:
-        reader.close()
+    wiring = Wiring(directory)
+    generation = generation_or_none(wiring)
     if generation is None:
         return plan(InForce({}, {}, None), documents)
+    keeper = wiring.access()
+    drifted = access_changes(keeper.drift(generation, now_ms())) if keeper else []
     live = {key: held for key, held in generation.agreements.items() if held.status != "terminated"}
-    return plan(
-        InForce(
-            {key: agreement_record(held.agreement) for key, held in live.items()},
-            {key: contract_record(held.contract) for key, held in generation.contracts.items()},
-            generation.charter.model_dump(mode="json", by_alias=True),
-        ),
-        documents,
+    held = InForce(
+        {key: agreement_record(one.agreement) for key, one in live.items()},
+        {key: contract_record(one.contract) for key, one in generation.contracts.items()},
+        generation.charter.model_dump(mode="json", by_alias=True),
+        over=frozenset(generation.agreements) - frozenset(live),
     )
+    return [*plan(held, documents), *drifted]

@@ -1,5 +1,6 @@
 """The recipient's library: open a view, iterate over typed records. Needs the light install only."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from ..schemas.codec import Codec, LogicalCodec
 from ..schemas.confluent_wire import unframe
 from ..schemas.errors import DocumentError, KeyUnavailableError, RecordError
 from ..schemas.reasons import Refusal
+from ..streams.https import Certificate
 from ..streams.reader import Framed, TopicReader
 from ..streams.registry_client import RegistryClient
 from ..streams.settings import Cluster
@@ -99,6 +101,7 @@ class View:
         if found is None:
             schema = self._registry.schema(schema_id)
             if schema is None:
+                self._keys.ask_again()  # who may not read a view any more is told of none of its schemas
                 raise RecordError(Refusal.UNKNOWN_SCHEMA, f"the registry knows no schema {schema_id}")
             try:
                 found = _Opener(LogicalCodec(schema), Codec(schema), OpenProgram(schema, inner=LogicalCodec))
@@ -173,7 +176,9 @@ def open_view(  # noqa: PLR0913 - what a recipient was given
     agreement: str,
     *,
     gateway: str,
-    token: str,
+    token: str = "",
+    ca_file: str | None = None,
+    certificate: Certificate | None = None,
     bootstrap: str | None = None,
     security: Mapping[str, str] | None = None,
     registry: str | None = None,
@@ -182,15 +187,24 @@ def open_view(  # noqa: PLR0913 - what a recipient was given
 ) -> View:
     """Open the view of `agreement` as its recipient.
 
-    `gateway` is its URL and `token` yours. `bootstrap` and `security` (librdkafka's names) say how you reach Kafka,
-    `registry` (a URL) and `registry_login` (user, password) how you reach the schema registry; without them the
-    gateway's word is taken. Starts at the earliest record retained, or with `from_end` at what comes
-    from now on. Raises RefusedError for a wrong token or another's agreement, UnavailableError when something does not
-    answer.
+    `gateway` is its URL and `token` yours; `certificate`, the files of a client certificate and its key, may stand in
+    for a token. `ca_file`, else the variable PENSTOCK_CA_FILE, names the certificates to trust instead of the system's.
+    `bootstrap` and `security` (librdkafka's names) say how you reach Kafka, `registry` (a URL) and `registry_login`
+    (user, password) how you reach the schema registry; without them the gateway's word is taken, so that of `security`
+    user and password suffice. Starts at the earliest record retained, or with `from_end` at what comes from now on.
+    Raises RefusedError for a wrong token, another's agreement or a gateway that we do not trust, UnavailableError when
+    something does not answer.
     """
-    client = GatewayClient(gateway, token)
+    trusted = ca_file or os.environ.get("PENSTOCK_CA_FILE") or None
+    client = GatewayClient(gateway, token, ca_file=trusted, certificate=certificate)
     where = client.agreement(agreement)
-    cluster = Cluster(bootstrap or str(where["bootstrap"]), dict(security or {}))
+    cluster = Cluster(bootstrap or str(where["bootstrap"]), {**where.get("security", {}), **(security or {})})
     reader = TopicReader(cluster, str(where["topic"]), from_end=from_end)
-    schemas = RegistryClient(registry or str(where.get("registry") or gateway), basic=registry_login)
+    named = registry if registry != gateway else None
+    named = named or where.get("registry")
+    if named:
+        schemas = RegistryClient(str(named), basic=registry_login, ca_file=trusted)
+    else:
+        # The gateway's own registry knows us by the same token; another never hears it.
+        schemas = RegistryClient(gateway, token=token, ca_file=trusted, certificate=certificate)
     return View(reader, schemas, KeyCache(client, agreement))

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..processors.intake import Accepted, Intake
+from ..processors.compiled.written import Written
+from ..processors.intake import Intake
+from ..processors.judged import Accepted
 from ..processors.keys import subject_reference
 from ..processors.lane import LaneProgram
 from ..processors.outcome import Input
@@ -52,7 +54,7 @@ class Rehearsal:
         generation = self._generation(agreement)
         contract = generation.contracts[agreement.dataset].contract
         intake = Intake(contract, WRITER, self._keys.reference_secret(), text=False)
-        taken = intake.take(SourceRecord({}, "the event", event))
+        taken = intake.take(SourceRecord({}, "the event", event), occasion.at_ms)
         if not isinstance(taken, Accepted):
             raise RecordError(taken.reason, taken.detail, place="the event")
         program = LaneProgram(generation, contract.id, WorkerKeys(self._keys, "rehearsal"), _no_other_writer)
@@ -64,6 +66,12 @@ class Rehearsal:
             return Decided(Reason(next(iter(outcome.tallies[agreement.id].withheld))))
         _, payload = unframe(outcome.outputs[0].value)
         return Decided(None, Codec(generation.agreements[agreement.id].view_schema).decode(payload))
+
+    def compiled(self, agreement: Agreement) -> Written | None:
+        """Return the compiled program of one agreement, for events of its contract's own schema."""
+        generation = self._generation(agreement)
+        keys = WorkerKeys(self._keys, "rehearsal")
+        return LaneProgram(generation, agreement.dataset, keys, _no_other_writer).written(WRITER)
 
     def _generation(self, agreement: Agreement) -> Generation:
         contract = self._documents.contracts.get(agreement.dataset)

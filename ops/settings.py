@@ -6,15 +6,16 @@ from pathlib import Path
 from ..schemas.ecosystem import Ecosystem, NamedCluster, Security
 from ..schemas.errors import ConfigurationError, UnavailableError
 from ..streams.settings import Cluster
+from .access.passwords import Passwords
 from .home import Home
 from .processes import read_status
 
 
-def cluster_of(home: Home, ecosystem: Ecosystem) -> Cluster:
-    """Return the ecosystem's cluster.
+def cluster_of(home: Home, ecosystem: Ecosystem, principal: str) -> Cluster:
+    """Return the ecosystem's cluster as `principal` sees it; a named one as the environment's user does.
 
     Raises ConfigurationError when a variable that it names is not set, UnavailableError when the embedded broker does
-    not run.
+    not run or knows no such principal yet.
     """
     if isinstance(ecosystem.cluster, NamedCluster):
         return Cluster(ecosystem.cluster.bootstrap, _security(ecosystem.cluster.security, home.root))
@@ -23,7 +24,28 @@ def cluster_of(home: Home, ecosystem: Ecosystem) -> Cluster:
         raise UnavailableError(
             "the embedded Kafka of this ecosystem does not run", place=str(home.root), remedy="penstock up DIR"
         )
-    return Cluster(str(facts["bootstrap"]))
+    return Cluster(str(facts["bootstrap"]), _embedded(home, principal))
+
+
+def _embedded(home: Home, principal: str) -> dict[str, str]:
+    password = Passwords(home.credentials).of(principal)
+    if password is None:
+        raise UnavailableError(
+            f"the embedded Kafka has no password for `{principal}` yet",
+            place=str(home.credentials),
+            remedy="run: penstock apply DIR",
+        )
+    return scram(principal, password)
+
+
+def scram(user: str, password: str) -> dict[str, str]:
+    """Return librdkafka's names for a user of the embedded broker."""
+    return {
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": user,
+        "sasl.password": password,
+    }
 
 
 def _security(security: Security, root: Path) -> dict[str, str]:

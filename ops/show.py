@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from .feeding import Feed, feeding
 from .summary import summary
 from .up import Running, Say, deliver_all, running
 from .watch import Display, Watch, Watched
@@ -18,27 +19,40 @@ from .watch import Display, Watch, Watched
 TICK_S = 0.1
 
 
-def show_live(directory: Path, say: Say, *, unsigned: bool) -> None:
-    """Run until Ctrl-C or SIGTERM, showing what happens."""
+def show_live(directory: Path, say: Say, *, unsigned: bool, feed: str = "") -> None:
+    """Run until Ctrl-C or SIGTERM, showing what happens. Raises PenstockError when the command `feed` fails."""
     with (
         _signals() as told,
         running(directory, say, unsigned=unsigned) as run,
+        _feeding(run, feed) as fed,
         _display(run, Console()) as display,
     ):
         run.totals.catch_up()
         told.may_wait = True
         while not told.stop.wait(TICK_S):
             display.tick()
+            if fed:
+                fed.ended()
 
 
-def deliver_once(directory: Path, say: Say, *, unsigned: bool) -> Mapping[str, Any]:
-    """Deliver the input that is there and return the summary; progress is shown on standard error."""
+def deliver_once(directory: Path, say: Say, *, unsigned: bool, feed: str = "") -> Mapping[str, Any]:
+    """Deliver the input that is there, or what the command `feed` sends until it ends, and return the summary.
+
+    Progress is shown on standard error. Raises PenstockError when the command fails.
+    """
     started = time.monotonic()
     with _signals(), running(directory, say, unsigned=unsigned) as run:
-        with _display(run, Console(stderr=True)) as display:
+        with _feeding(run, feed) as fed, _display(run, Console(stderr=True)) as display:
+            while fed and not fed.ended():
+                display.tick()
+                time.sleep(TICK_S)
             deliver_all(run, display.tick)
             display.show()
         return summary(run.totals, run.put.applied.generation.agreements, time.monotonic() - started)
+
+
+def _feeding(run: Running, command: str) -> contextlib.AbstractContextManager[Feed | None]:
+    return feeding(command, run.documents, run.wiring, run.supervisor.snapshot)
 
 
 @contextlib.contextmanager

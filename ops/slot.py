@@ -11,6 +11,7 @@ from typing import IO, Literal
 
 from ..schemas.errors import ConfigurationError, DocumentError, PenstockError
 from .processes import dying_with_parent
+from .spare import Spares
 
 State = Literal["waiting", "starting", "running", "restarting", "failed", "stopped"]
 
@@ -26,7 +27,8 @@ class RoleCommand:
     """A role as a process. `argv` begins with an absolute path; `env` None: the supervisor's; output goes to `log`.
 
     `ready` says whether the role serves others: with one, the roles after it start only then and stop before it. It is
-    asked often and must answer quickly; an OSError or PenstockError of its means no.
+    asked often and must answer quickly; an OSError or PenstockError of its means no. `from_spare`: when it is started
+    again, a spare process may become it; then `argv` is `[python, "-m", "penstock", *words]`.
     """
 
     name: str
@@ -34,6 +36,7 @@ class RoleCommand:
     env: Mapping[str, str] | None
     log: Path
     ready: Callable[[], bool] | None = None
+    from_spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,21 @@ class RoleState:
 class Slot:
     """A role's place. All methods but `snapshot` are for one thread, which must outlive the process (see `start`)."""
 
-    def __init__(self, command: RoleCommand) -> None:
+    def __init__(self, command: RoleCommand, spares: Spares) -> None:
         self.command = command
+        self._spares = spares
         self._process: subprocess.Popen[bytes] | None = None
         self._shown = RoleState(command.name, None, "waiting", 0, time.time())
         self._backoff_s = BACKOFF_FIRST_S
         self._started = 0.0
         self._due = 0.0
         self._log_start = 0
+        self._has_served = False
+
+    @property
+    def started(self) -> float:
+        """When the process was started last, by the monotonic clock."""
+        return self._started
 
     @property
     def snapshot(self) -> RoleState:
@@ -88,6 +98,7 @@ class Slot:
             if self.has_ended():
                 self._ended()
             elif state == "starting" and self._is_ready():
+                self._has_served = True
                 self._show("running", self._shown.pid)
         elif state == "restarting" and time.monotonic() >= self._due:
             self.start()
@@ -111,6 +122,11 @@ class Slot:
             self._show("stopped", None)
 
     def _spawn(self, log: IO[bytes]) -> "subprocess.Popen[bytes]":
+        command = self.command
+        ready = self._spares.become(command.argv[3:], command.env, command.log) if command.from_spare else None
+        return ready or self._spawn_anew(log)
+
+    def _spawn_anew(self, log: IO[bytes]) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             dying_with_parent(self.command.argv, signal.SIGKILL),
             env=None if self.command.env is None else dict(self.command.env),
@@ -129,7 +145,8 @@ class Slot:
     def _ended(self) -> None:
         code = self._reap()
         reason = (self._said() if code > 0 else "") or _how(code)
-        if code in GIVE_UP:
+        # What stops one that served others before may pass, such as a disk that is full.
+        if code in GIVE_UP and not self._has_served:
             self._show("failed", None, reason)
         else:
             self._again(reason)

@@ -1,16 +1,20 @@
 """The supervisor: keeps the role processes of one machine running, and leaves none behind."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Sequence
 
 from ..schemas.errors import ConfigurationError, UnavailableError
 from .slot import RoleCommand, RoleState, Slot
+from .spare import Spares
 
 __all__ = ["RoleCommand", "RoleState", "Supervisor"]
 
 TICK_S = 0.05
 STOP_S = 10.0
+SPARE_AFTER_S = 0.5
+"""So long after the last start of a role a spare process is loaded: not beside one that is loading."""
 _KILL_S = 1.0  # of STOP_S: for killing and reaping
 _RESERVE_S = 3.0  # of STOP_S: for the roles that stop after the ones that hang
 
@@ -24,7 +28,8 @@ class Supervisor:
     """
 
     def __init__(self, commands: Sequence[RoleCommand]) -> None:
-        self._slots = [Slot(command) for command in commands]
+        self._spares = Spares(-(-sum(command.from_spare for command in commands) // 2))
+        self._slots = [Slot(command, self._spares) for command in commands]
         self._stopping = threading.Event()
         self._stop_by = 0.0
         self._error: BaseException | None = None
@@ -76,6 +81,7 @@ class Supervisor:
         except BaseException as error:  # noqa: BLE001 - handed to whoever looks; this thread has no caller
             self._error = error
         finally:
+            self._spares.close()
             for slot in reversed(self._slots):
                 slot.close()
 
@@ -87,6 +93,13 @@ class Supervisor:
             elif not behind:
                 slot.start()
             behind = behind or (slot.command.ready is not None and slot.snapshot.state != "running")
+        if not behind:
+            self._tend_spares()
+
+    def _tend_spares(self) -> None:
+        if time.monotonic() - max(slot.started for slot in self._slots) > SPARE_AFTER_S:
+            with contextlib.suppress(OSError):  # no process to be had: roles come first
+                self._spares.prepare()
 
     def _stop(self) -> None:
         waves = self._waves()

@@ -1,7 +1,8 @@
 """What `penstock up` shows: a table for a terminal, a line for a log. Pure: a snapshot in, something printable out."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -14,13 +15,20 @@ _STYLES = {"running": "green", "failed": "bold red", "stopped": "dim", "not answ
 
 @dataclass(frozen=True, slots=True)
 class DatasetRow:
-    """One dataset. `lag_s`: the age of the oldest record not dealt with; None: not known."""
+    """One dataset. `lag_s`: the age of the oldest record not dealt with; None: not known.
+
+    `duplicates` were discarded, `flagged` counts published events by quality flag, `unclassified` are values of fields
+    that the contract does not know.
+    """
 
     name: str
     rate: float
     total: int
     lag_s: float | None
     quarantined: int
+    duplicates: int = 0
+    flagged: Mapping[str, int] = field(default_factory=dict)
+    unclassified: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +87,21 @@ def line(snapshot: Snapshot) -> str:
         f"out {_rate(sum(row.rate for row in agreements))} ({sum(row.total for row in agreements):,})",
         f"withheld {sum(sum(row.withheld.values()) for row in agreements):,}",
         f"quarantined {sum(row.quarantined for row in datasets):,}",
+        *_seldom(datasets),
         f"lag {_lag(None if None in lags else max((lag or 0.0 for lag in lags), default=0.0))}",
         f"roles {well}/{len(snapshot.roles)}",
     ]
     unwell = [f"{row.name} {row.state}{_because(row)}" for row in snapshot.roles if row.state != _WELL]
     return " · ".join(parts + unwell)
+
+
+def _seldom(rows: Sequence[DatasetRow]) -> list[str]:
+    counts = {
+        "duplicates": sum(row.duplicates for row in rows),
+        "flagged": sum(sum(row.flagged.values()) for row in rows),
+        "unclassified": sum(row.unclassified for row in rows),
+    }
+    return [f"{word} {number:,}" for word, number in counts.items() if number]
 
 
 def _header(snapshot: Snapshot) -> Text:
@@ -93,18 +111,38 @@ def _header(snapshot: Snapshot) -> Text:
 
 
 def _datasets(rows: Sequence[DatasetRow]) -> Table:
-    table = _table("dataset", "in", "total", "lag", "quarantined", numbers=(1, 2, 3, 4))
-    for row in rows:
+    """Return the table; what never happened takes no column."""
+    seldom = {
+        "duplicates": [f"{row.duplicates:,}" if row.duplicates else "" for row in rows],
+        "unclassified": [f"{row.unclassified:,}" if row.unclassified else "" for row in rows],
+        "flagged": [_flags(row.flagged) for row in rows],
+    }
+    shown = {name: cells for name, cells in seldom.items() if any(cells)}
+    numbers = range(1, 5 + len(shown.keys() - {"flagged"}))
+    table = _table("dataset", "in", "total", "lag", "quarantined", *shown, numbers=numbers)
+    for index, row in enumerate(rows):
         refused = Text(f"{row.quarantined:,}", style="yellow" if row.quarantined else "")
-        _add(table, row.name, _rate(row.rate), f"{row.total:,}", _lag(row.lag_s), refused)
+        more = [cells[index] for cells in shown.values()]
+        _add(table, row.name, _rate(row.rate), f"{row.total:,}", _lag(row.lag_s), refused, *more)
     return table
+
+
+def _flags(flagged: Mapping[str, int]) -> str:
+    """Return flags by their kind: which field is out of range is for the metrics to say."""
+    kinds: Counter[str] = Counter()
+    for flag, number in flagged.items():
+        kinds[flag.partition(":")[0]] += number
+    return _counts(kinds)
+
+
+def _counts(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{word} {number:,}" for word, number in sorted(numbers.items()) if number)
 
 
 def _agreements(rows: Sequence[AgreementRow]) -> Table:
     table = _table("agreement", "recipient", "out", "total", "withheld", numbers=(2, 3))
     for row in rows:
-        withheld = ", ".join(f"{reason} {count:,}" for reason, count in sorted(row.withheld.items()) if count)
-        _add(table, row.name, row.recipient, _rate(row.rate), f"{row.total:,}", withheld)
+        _add(table, row.name, row.recipient, _rate(row.rate), f"{row.total:,}", _counts(row.withheld))
     return table
 
 

@@ -8,19 +8,24 @@ from pathlib import Path
 
 from ..schemas.ecosystem import NamedCluster
 from ..schemas.errors import UnavailableError
+from ..schemas.generation import Generation
 from ..schemas.lanes import lane_group
 from ..streams.control import ControlReader
 from ..streams.lag import LagProbe
 from ..streams.settings import Cluster
 from ..streams.topics import ensure, own_topics
 from ..streams.totals import Totals
+from .access.credentials import leave_for
+from .access.syncing import Lapses
 from .broker.embedded import install
 from .documents.load import Documents
 from .lags import Lags
 from .opening import bring_opening_consents
+from .places import lanes_of, remember
 from .plant import commands, forget
 from .putting import PutInForce, fit_documents, put_in_force, refuse_unsigned
 from .supervisor import Supervisor
+from .targets import withdraw
 from .wiring import Wiring
 
 START_S = 120.0
@@ -49,7 +54,8 @@ class Running:
 
     def input_waits(self) -> bool:
         """Say whether a file source still has a file that was not taken."""
-        folders = (self.directory / one.path for one in self.documents.connectors.sources if one.kind == "file")
+        sources = self.documents.connectors.sources
+        folders = (self.directory / one.path for one in sources if one.kind == "file" and one.path)
         return any(_is_input(file) for folder in folders if folder.is_dir() for file in folder.iterdir())
 
 
@@ -69,10 +75,11 @@ def running(directory: Path, say: Say, *, unsigned: bool) -> Iterator[Running]:
         supervisor.wait_ready(START_S)
         run = _opened(directory, documents, wiring, supervisor, say, unsigned=unsigned)
         # Our own clients let go before Kafka goes.
-        with run.lags, contextlib.closing(run.totals), contextlib.closing(run.control):
+        with run.lags, Lapses(wiring), contextlib.closing(run.totals), contextlib.closing(run.control):
             yield run
     finally:
         supervisor.stop(STOP_S)
+        withdraw(wiring.home.run)
 
 
 def _opened(  # noqa: PLR0913 - the parts of what runs
@@ -87,11 +94,21 @@ def _opened(  # noqa: PLR0913 - the parts of what runs
     say(put.sentence())
     if not isinstance(documents.ecosystem.cluster, NamedCluster):
         wiring.issue_missing_tokens(sorted({one.recipient for one in documents.agreements.values()}))
-    probes = {
-        key: LagProbe(cluster, one.topic, lane_group(wiring.ecosystem.id, one.topic), one.partitions)
-        for key, one in documents.contracts.items()
-    }
+        leave_for(wiring, [one.id for one in documents.charter.members])
+    remember(wiring.home, put.applied.generation)
+    probes = _probes(wiring, put.applied.generation, documents)
     return Running(directory, documents, wiring, supervisor, put, Totals(cluster), Lags(probes), _control(cluster))
+
+
+def _probes(wiring: Wiring, generation: Generation, documents: Documents) -> dict[str, LagProbe]:
+    """Return a probe for each lane, by dataset; of lanes beside the first, by dataset and number."""
+    return {
+        f"{key}.lane-{lane}" if lane else key: LagProbe(
+            wiring.cluster(), one.topic, lane_group(wiring.ecosystem.id, one.topic, lane), one.partitions
+        )
+        for key, one in documents.contracts.items()
+        for lane in lanes_of(generation, key)
+    }
 
 
 def _control(cluster: Cluster) -> ControlReader:

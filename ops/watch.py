@@ -102,7 +102,16 @@ class Watch:
 
     def _dataset(self, name: str, lag_s: float | None) -> DatasetRow:
         totals = self.watched.totals.datasets.get(name) or DatasetTotals()
-        return DatasetRow(name, self._rates.of(_IN, name), totals.processed, lag_s, totals.quarantined)
+        return DatasetRow(
+            name,
+            self._rates.of(_IN, name),
+            totals.processed,
+            lag_s,
+            totals.quarantined,
+            totals.duplicates,
+            dict(totals.flagged),
+            totals.unclassified,
+        )
 
     def _agreement(self, name: str, recipient: str) -> AgreementRow:
         totals = self.watched.totals.agreements.get(name) or AgreementTotals()

@@ -2,27 +2,42 @@
 
 import os
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+from sqlalchemy import Engine
 
 from ..connectors.find import find
 from ..schemas.connectors import SourceDocument
-from ..schemas.ecosystem import Ecosystem, NamedRegistry, NamedStore
+from ..schemas.contract import DataContract
+from ..schemas.ecosystem import Ecosystem, NamedCluster, NamedRegistry, NamedStore
+from ..schemas.edge_observer import EdgeObserver, Unwatched
 from ..schemas.errors import ConfigurationError, UnavailableError
-from ..schemas.ports import Source
+from ..schemas.ports import Kms, Source
+from ..schemas.principals import OPERATOR
+from ..schemas.source_place import SourcePlace
 from ..streams.registry_client import RegistryClient
 from ..streams.settings import Cluster
+from ..streams.settling import Tell
+from .access.keeper import AccessKeeper, Terms
+from .access.passwords import Passwords
+from .access.scenes import Scenes
 from .apply import Applier
 from .documents.load import ecosystem_of
 from .home import Home
 from .processes import read_status
 from .settings import cluster_of, from_environment
+from .store.credentials import CredentialStore
 from .store.engine import open_sqlite, open_url
 from .store.key_store import SqlKeyStore
 from .store.kms_file import FileKms
+from .store.observed import ObservedKeyStore, ObservedKms
+from .store.receipts import ReceiptStore
+from .store.role_pass import RolePass
 from .store.store_keys import is_new
 from .store.tokens import TokenStore
+from .timed import Listeners
+
+_NOBODY = Unwatched()
 
 
 def now_ms() -> int:
@@ -33,7 +48,9 @@ def now_ms() -> int:
 class Wiring:
     """An ecosystem's parts, made on demand. Needs `ecosystem.yaml` only: other documents may be in the making."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, principal: str = OPERATOR) -> None:
+        """`principal` is who this process is to Kafka: an operator at the command line, or a role."""
+        self.principal = principal
         self.home = Home(directory.resolve())
         self.home.make()
         self.ecosystem: Ecosystem = ecosystem_of(self.home.root)
@@ -43,43 +60,91 @@ class Wiring:
         else:
             self._engine = open_sqlite(self.home.store)
 
-    def cluster(self) -> Cluster:
-        return cluster_of(self.home, self.ecosystem)
+    def cluster(self, principal: str = "") -> Cluster:
+        """Return the cluster as this process knows it, or as `principal` does (on an embedded one)."""
+        return cluster_of(self.home, self.ecosystem, principal or self.principal)
 
-    def key_store(self) -> SqlKeyStore:
-        """Return the key store. The development KEK is made with the store, never after it."""
+    def access(self) -> AccessKeeper | None:
+        """Return who keeps users and rules, with the operator's rights; None for a cluster whose access is not ours."""
+        named = self.ecosystem.cluster if isinstance(self.ecosystem.cluster, NamedCluster) else None
+        if named and named.access == "external":
+            return None
+        terms = Terms(exclusive=named is None, users=named is None or named.security.mechanism == "SCRAM-SHA-512")
+        scenes = Scenes(self.home.root, self.ecosystem.id, self.credentials())
+        return AccessKeeper(self.cluster(OPERATOR), scenes, Passwords(self.home.credentials), terms)
+
+    def credentials(self) -> CredentialStore:
+        return CredentialStore(self._engine)
+
+    @property
+    def engine(self) -> Engine:
+        """The store's database."""
+        return self._engine
+
+    def kms(self, told: Listeners | None = None) -> Kms:
+        """Return the KMS; `told` listens to it. The development KEK is made with the store, never after it."""
         kms = FileKms(self.home.kek, create=is_new(self._engine))
-        return SqlKeyStore(self._engine, kms)
+        return ObservedKms(kms, told.kms) if told else kms
+
+    def key_store(self, told: Listeners | None = None) -> SqlKeyStore:
+        """Return the key store; `told` listens to it and its KMS."""
+        kms = self.kms(told)
+        return ObservedKeyStore(self._engine, kms, told.store) if told else SqlKeyStore(self._engine, kms)
 
     def tokens(self) -> TokenStore:
         return TokenStore(self._engine)
 
+    def role_pass(self) -> RolePass:
+        """Return how our own roles prove themselves to the gateway."""
+        return RolePass(self.key_store().registry_secret, now_ms)
+
+    def receipts(self) -> ReceiptStore:
+        return ReceiptStore(self._engine)
+
     def gateway_url(self) -> str:
-        """Return where this ecosystem's gateway listens. Raises UnavailableError when it does not run."""
+        """Return where this ecosystem's gateway is reached. Raises UnavailableError when nobody says it."""
+        if self.ecosystem.gateway.url:
+            return self.ecosystem.gateway.url
         facts = read_status(self.home.run / "gateway.json")
         if not facts:
             raise UnavailableError("the gateway does not run", place=str(self.home.root), remedy="penstock up DIR")
         return str(facts["url"])
 
+    def gateway_ca(self) -> str | None:
+        """Return the file of whose certificate of the gateway is believed; None: the system's."""
+        named = self.ecosystem.gateway.ca_file
+        return str(self.home.root / named) if named else os.environ.get("PENSTOCK_CA_FILE") or None
+
     def registry(self) -> RegistryClient:
         """Return a client of the ecosystem's registry: the named one, else the gateway's."""
         named = self.ecosystem.registry
         if not isinstance(named, NamedRegistry):
-            return RegistryClient(self.gateway_url())
+            return RegistryClient(self.gateway_url(), token=self.role_pass().make, ca_file=self.gateway_ca())
         credentials = None
         if named.username_env and named.password_env:
             credentials = from_environment(named.username_env), from_environment(named.password_env)
         ca_file = str(self.home.root / named.ca_file) if named.ca_file else None
         return RegistryClient(named.url, basic=credentials, ca_file=ca_file)
 
-    def applier(self) -> Applier:
-        return Applier(self.cluster(), self.registry(), self.ecosystem.id)
+    def applier(self, tell: Tell | None = None) -> Applier:
+        return Applier(self.cluster(), self.registry(), self.ecosystem.id, self.access(), tell)
 
-    def source(self, document: SourceDocument) -> Source:
-        """Return a source as `connectors.yaml` describes it."""
-        options: Mapping[str, Any] = document.options
-        made: Source = find(document.kind)(self.home.root / document.path, document.format, options)
-        return made
+    def source(self, document: SourceDocument, contract: DataContract, edge: EdgeObserver = _NOBODY) -> Source:
+        """Return a source as `connectors.yaml` describes it, for the contract in force. `edge` listens to its edge."""
+        place = SourcePlace(
+            id=document.id,
+            root=self.home.root,
+            path=document.path,
+            format=document.format,
+            options=document.options,
+            contract=contract,
+            secret=from_environment,
+            doors=self.tokens(),
+            receipts=self.receipts(),
+            clock=now_ms,
+            edge=edge,
+        )
+        return find(document.kind)(place)
 
     def token_of(self, member: str) -> str:
         """Return a token of `member`: from PENSTOCK_TOKEN, else the one that `up` left for an embedded ecosystem."""

@@ -44,6 +44,10 @@ class Decoder:
         self._subjects = {path: getter(path) for path in contract.subject_paths}
         self._required = contract.data_subject
 
+    def knows(self, schema_id: int) -> bool:
+        """Say whether nobody need be asked for a writer schema."""
+        return schema_id in self._writers
+
     def schema(self, schema_id: int) -> Mapping[str, Any]:
         """Return a writer schema by registry id. Raises as `WriterSchema` does."""
         if schema_id not in self._writers:

@@ -40,6 +40,7 @@ class BulkKey:
     def __init__(self, handle: bytes, key: bytes) -> None:
         self.handle = handle
         self.key = key
+        self.cipher = AESGCM(key)
         self._process = os.getpid()
         self._uses = itertools.count()
         self._last = 0

@@ -28,7 +28,7 @@ def adaptation(writer: Any, contract: Any) -> Adapt | None:
 
     Raises DocumentError, naming the field, where Avro cannot read the one as the other.
     """
-    return _Adaptation(tree(writer), tree(contract)).root()
+    return Adaptation(tree(writer), tree(contract)).root()
 
 
 def unclassified(writer: Any, contract: Any) -> tuple[str, ...]:
@@ -37,15 +37,18 @@ def unclassified(writer: Any, contract: Any) -> tuple[str, ...]:
     return tuple(path for path in leaves(writer) if path not in known)
 
 
-class _Adaptation:
+class Adaptation:
+    """Compares two schemas, node by node."""
+
     def __init__(self, writer: Tree, contract: Tree) -> None:
         self._writer = writer
         self._contract = contract
 
     def root(self) -> Adapt | None:
-        return self._node(self._writer.root, self._contract.root, "")
+        return self.node(self._writer.root, self._contract.root, "")
 
-    def _node(self, theirs: Any, mine: Any, path: str) -> Adapt | None:
+    def node(self, theirs: Any, mine: Any, path: str) -> Adapt | None:
+        """Return the function for one node at `path`; see `adaptation`."""
         if parsing_canonical(emit(self._writer, theirs)) == parsing_canonical(emit(self._contract, mine)):
             return None
         if isinstance(theirs, list) or isinstance(mine, list):
@@ -60,9 +63,9 @@ class _Adaptation:
             case ("record", "record"):
                 return self._record(theirs, mine, path)
             case ("array", "array"):
-                return _each(self._node(theirs["items"], mine["items"], f"{path}[]"))
+                return _each(self.node(theirs["items"], mine["items"], f"{path}[]"))
             case ("map", "map"):
-                return _values(self._node(theirs["values"], mine["values"], f"{path}{{}}"))
+                return _values(self.node(theirs["values"], mine["values"], f"{path}{{}}"))
         if kinds != ("enum", "enum") or not self._has_symbols(theirs, mine):
             raise _unreadable(path)
         return None
@@ -76,7 +79,7 @@ class _Adaptation:
         if isinstance(bare, list) or isinstance(wanted, list):
             self._check_branches(bare, wanted, path)
             return None
-        inner = None if bare == "null" else self._node(bare, wanted, path)
+        inner = None if bare == "null" else self.node(bare, wanted, path)
         return _unless_null(inner) if was_nullable else inner
 
     def _check_branches(self, theirs: Any, mine: Any, path: str) -> None:
@@ -87,7 +90,7 @@ class _Adaptation:
             label = branch_label(branch)
             twin = next((one for one in to_union if branch_label(one) == label), None)
             in_pairs = index in ambiguous(self._writer, from_union)
-            if twin is None or in_pairs != (label in said) or self._node(branch, twin, path) is not None:
+            if twin is None or in_pairs != (label in said) or self.node(branch, twin, path) is not None:
                 raise _unreadable(path)
 
     def _record(self, theirs: str, mine: str, path: str) -> Adapt:
@@ -98,9 +101,9 @@ class _Adaptation:
             name = field["name"]
             below = f"{path}.{name}" if path else name
             if name in have:
-                kept.append((name, self._node(have[name], field["type"], below)))
+                kept.append((name, self.node(have[name], field["type"], below)))
             elif "default" in field:
-                added.append((name, self._default(field["type"], field["default"])))
+                added.append((name, self.default(field["type"], field["default"])))
             else:
                 raise _unreadable(below)
 
@@ -114,25 +117,25 @@ class _Adaptation:
     def _has_symbols(self, theirs: str, mine: str) -> bool:
         return set(self._writer.types[theirs]["symbols"]) <= set(self._contract.types[mine]["symbols"])
 
-    def _default(self, node: Any, said: Any) -> Callable[[], Any]:
+    def default(self, node: Any, said: Any) -> Callable[[], Any]:
         """Return the function that makes a field's default: each event gets its own lists and dicts."""
         if isinstance(node, list):
-            inner = self._default(node[0], said)
+            inner = self.default(node[0], said)
             pair = 0 in ambiguous(self._contract, node)
             return (lambda: (branch_label(node[0]), inner())) if pair else inner
         found = self._contract.resolve(node)
         match self._contract.kind(node):
             case "record":
                 parts = [
-                    (field["name"], self._default(field["type"], said.get(field["name"], field.get("default"))))
+                    (field["name"], self.default(field["type"], said.get(field["name"], field.get("default"))))
                     for field in found["fields"]
                 ]
                 return lambda: {name: make() for name, make in parts}
             case "array":
-                items = [self._default(found["items"], item) for item in said]
+                items = [self.default(found["items"], item) for item in said]
                 return lambda: [make() for make in items]
             case "map":
-                values = {key: self._default(found["values"], item) for key, item in said.items()}
+                values = {key: self.default(found["values"], item) for key, item in said.items()}
                 return lambda: {key: make() for key, make in values.items()}
         plain = _plain_default(self._contract.kind(node), said)
         return lambda: plain

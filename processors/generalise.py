@@ -28,6 +28,7 @@ _LEAST = {"int": -(2**31), "long": -(2**63)}
 """The lowest value of a type stands for the start of a period or bucket that begins below it."""
 
 _DOUBLES = {"float", "double"}
+_A_DAY = {"day": 1, "hour": 24}
 
 Coarsen = Callable[[Any], Any]
 
@@ -36,6 +37,8 @@ def generalising(rule: Generalise, leaf: Leaf) -> Coarsen:
     """Return the function that coarsens values of `leaf`. Raises DocumentError where the rule does not fit its type."""
     if rule.to in {"year", "month"}:
         return _period(rule.to, leaf)
+    if rule.to in _A_DAY:
+        return _part_of_day(rule.to, leaf)
     if rule.size is None:
         raise DocumentError(f"generalise to {rule.to} needs a size", place=leaf.path, remedy="add size: 100")
     if rule.to == "bucket" and leaf.primitive in _LEAST:
@@ -88,6 +91,18 @@ def _period(period: str, leaf: Leaf) -> Coarsen:
         )
     least = _LEAST[leaf.primitive]
     return lambda value: max(first_day(value // per_day, period) * per_day, least)
+
+
+def _part_of_day(part: str, leaf: Leaf) -> Coarsen:
+    per_day = UNITS_A_DAY.get(leaf.logical or "", 1)
+    if per_day == 1:
+        raise DocumentError(
+            f"generalise to {part} wants a timestamp, and the field is {leaf.logical or leaf.primitive}",
+            place=leaf.path,
+            remedy="choose another safeguard",
+        )
+    width, least = per_day // _A_DAY[part], _LEAST[leaf.primitive]
+    return lambda value: max(value // width * width, least)
 
 
 def _integer_bucket(size: float, leaf: Leaf) -> Coarsen:

@@ -5,17 +5,19 @@ independently. No ordinary random generator may be imported here.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
 from ..schemas.avro_paths import Leaf
-from ..schemas.encrypted import framed
+from ..schemas.encrypted import framed, framed_one
 from ..schemas.errors import DocumentError, RecordError
 from ..schemas.reasons import Refusal
 from ..schemas.safeguard import Noise
-from .keys import derived
+from .keys import derived_from
 from .sampler import BLOCK_BYTES, Bits, discrete_laplace
+
+Drawn = Callable[[float, bytes, str], float]
 
 FORM = b"penstock noise 1"
 MECHANISM = b"discrete-laplace"
@@ -55,29 +57,34 @@ class Mechanism:
 
     def released(self, value: float, secret: bytes, scope: NoiseScope, path: Iterable[bytes], release: str) -> float:
         """Return the noisy number to release. `path` is the concrete path, `release` the release id."""
-        clamped = self._clamped(value)
-        seed = derived(
-            secret,
-            BLOCK_BYTES,
-            FORM,
-            scope.agreement.encode(),
-            scope.dataset.encode(),
-            scope.major.to_bytes(4, "big"),
-            framed(path),
-            release.encode(),
-            MECHANISM,
-            _text(self.scale),
-            _text(self.step),
-            f"{self.low},{self.high}".encode(),
-            str(clamped).encode(),
+        return self.at(scope, path)(value, secret, release)
+
+    def at(self, scope: NoiseScope, path: Iterable[bytes]) -> Drawn:
+        """Return the function (value, secret, release id) that gives the noisy number at one place."""
+        place = framed(
+            (FORM, scope.agreement.encode(), scope.dataset.encode(), scope.major.to_bytes(4, "big"), framed(path))
         )
-        noisy = (clamped + discrete_laplace(Bits(seed), self.scale)) * self.step
+        how = framed((MECHANISM, _text(self.scale), _text(self.step), f"{self.low},{self.high}".encode()))
+
+        def drawn(value: float, secret: bytes, release: str) -> float:
+            clamped = self._clamped(value)
+            about = place + framed_one(release.encode()) + how + framed_one(str(clamped).encode())
+            seed = derived_from(secret, BLOCK_BYTES, about)
+            return self._inside(clamped + discrete_laplace(Bits(seed), self.scale))
+
+        return drawn
+
+    def _inside(self, steps: int) -> float:
+        """Return the number that so many steps are, within what its type holds."""
         least, most = self.range
-        inside = min(max(noisy, Fraction(least)), Fraction(most))
-        return int(inside) if self.whole else float(inside)
+        if self.whole:
+            return min(max(steps, least), most)
+        return float(min(max(steps * self.step, Fraction(least)), Fraction(most)))
 
     def _clamped(self, value: float) -> int:
         """Return the value in whole steps, from `low` to `high`."""
+        if type(value) is int and self.whole:
+            return min(max(value, self.low), self.high)
         if math.isnan(value):
             raise RecordError(Refusal.TYPE, "a field that gets noise is no number")
         if math.isinf(value):

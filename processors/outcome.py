@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """A record of the provider topic."""
 
     partition: int
@@ -13,8 +13,7 @@ class Input:
     value: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """A record for a view topic; it keeps its input's partition."""
 
     topic: str
@@ -37,18 +36,18 @@ class Refused:
 
 @dataclass(slots=True)
 class Tally:
-    """One agreement's counts in a batch."""
+    """One agreement's counts in a batch. `encrypted` counts field values."""
 
     released: int = 0
     withheld: dict[str, int] = field(default_factory=dict)
     quarantined: int = 0
+    encrypted: int = 0
 
     def withhold(self, reason: str) -> None:
         self.withheld[reason] = self.withheld.get(reason, 0) + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Disclosure:
+class Disclosure(NamedTuple):
     """What became of one personal event for each agreement, told for one of its data subjects."""
 
     subject: bytes
@@ -58,10 +57,15 @@ class Disclosure:
 
 @dataclass(slots=True)
 class Outcome:
-    """Everything that follows from a batch."""
+    """Everything that follows from a batch.
+
+    `unclassified` counts what releases left out, by path; `unknown_fields` each field of each event that the contract
+    does not know, released or not.
+    """
 
     outputs: list[Output] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     disclosures: list[Disclosure] = field(default_factory=list)
     tallies: dict[str, Tally] = field(default_factory=dict)
     unclassified: dict[str, int] = field(default_factory=dict)
+    unknown_fields: int = 0

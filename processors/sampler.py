@@ -5,6 +5,7 @@ P(x) is proportional to exp(-|x| / scale) for every integer x. No ordinary rando
 """
 
 import hashlib
+from collections.abc import Callable
 from fractions import Fraction
 
 BLOCK_BYTES = 64
@@ -18,28 +19,34 @@ class Bits:
             raise ValueError("a seed has 64 bytes")
         self._seed = seed
         self._block = 0
-        self._pool = 0
+        self._pool = 0  # of which the lowest `_left` bits are still to be taken
         self._left = 0
 
     def take(self, count: int) -> int:
         """Return the next `count` bits as a number."""
         while self._left < count:
-            data = hashlib.blake2b(self._block.to_bytes(8, "big"), key=self._seed, digest_size=BLOCK_BYTES).digest()
-            self._block += 1
-            self._pool = self._pool << (8 * BLOCK_BYTES) | int.from_bytes(data, "big")
-            self._left += 8 * BLOCK_BYTES
+            self._more()
         self._left -= count
-        taken = self._pool >> self._left
-        self._pool &= (1 << self._left) - 1
-        return taken
+        return self._pool >> self._left & (1 << count) - 1
 
     def below(self, bound: int) -> int:
         """Return a uniform number from 0 up to, not including, `bound`."""
         size = (bound - 1).bit_length()
+        mask = (1 << size) - 1
         while True:
-            number = self.take(size)
+            # `take`, written out: this is the noise's innermost loop.
+            while self._left < size:
+                self._more()
+            self._left = left = self._left - size
+            number = self._pool >> left & mask
             if number < bound:
                 return number
+
+    def _more(self) -> None:
+        data = hashlib.blake2b(self._block.to_bytes(8, "big"), key=self._seed, digest_size=BLOCK_BYTES).digest()
+        self._block += 1
+        self._pool = (self._pool & (1 << self._left) - 1) << (8 * BLOCK_BYTES) | int.from_bytes(data, "big")
+        self._left += 8 * BLOCK_BYTES
 
 
 def discrete_laplace(bits: Bits, scale: Fraction) -> int:
@@ -47,12 +54,17 @@ def discrete_laplace(bits: Bits, scale: Fraction) -> int:
     if scale <= 0:
         raise ValueError("the scale must be above 0")
     wide, narrow = scale.numerator, scale.denominator
+    below = bits.below
     while True:
-        start = bits.below(wide)
-        if not _exp_minus(bits, start, wide):
+        start = below(wide)
+        # An odd number of tries with probability exp(-start / wide).
+        tries = 1
+        while below(wide * tries) < start:
+            tries += 1
+        if tries % 2 == 0:
             continue
         whole = 0
-        while _exp_minus(bits, 1, 1):
+        while _exp_minus_one(below):
             whole += 1
         size = (start + wide * whole) // narrow
         negative = bits.take(1) == 1
@@ -60,9 +72,9 @@ def discrete_laplace(bits: Bits, scale: Fraction) -> int:
             return -size if negative else size
 
 
-def _exp_minus(bits: Bits, numerator: int, denominator: int) -> bool:
-    """Return True with probability exp(-numerator / denominator), which lies from 0 to 1."""
-    tries = 1
-    while bits.below(denominator * tries) < numerator:
+def _exp_minus_one(below: Callable[[int], int]) -> bool:
+    """Return True with probability exp(-1)."""
+    tries = 2  # the first of them takes no bit, and never ends it
+    while below(tries) < 1:
         tries += 1
     return tries % 2 == 1

@@ -1,11 +1,11 @@
 """One agreement as a lane serves it: which keys a view takes, and making the view of one event."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..schemas.codec import Codec
 from ..schemas.confluent_wire import frame
-from ..schemas.errors import RecordError
+from ..schemas.errors import AgreementKeyError, KeyUnavailableError, RecordError
 from ..schemas.generation import AgreementInForce, Generation
 from ..schemas.limits import MAX_RECORD_BYTES
 from ..schemas.ports import KeyStore, SubjectKey, SubjectWant
@@ -32,6 +32,7 @@ class Served:
     def __init__(self, generation: Generation, held: AgreementInForce, store: WorkerKeys, decoder: Decoder) -> None:
         self.held = held
         self.agreement = held.agreement
+        self.topic = held.view_topic
         self._contract = generation.contracts[held.agreement.dataset].contract
         self._domain = generation.domain(held.agreement.id)
         self._store = store
@@ -51,25 +52,26 @@ class Served:
 
     def wants(self, event: Event) -> dict[str, SubjectWant]:
         """Return whose keys the view of this event takes, by the path that names the subject."""
-        return {
-            path: SubjectWant(event.subjects[path], self._domain, self.agreement.id)
-            for path in self.program(event.schema_id).subject_paths
-            if path in event.subjects
-        }
+        return self.wants_of(event.subjects, self.program(event.schema_id).subject_paths)
+
+    def wants_of(self, subjects: Mapping[str, bytes], paths: Iterable[str]) -> dict[str, SubjectWant]:
+        """Return the wants for those of `paths` that name a data subject here."""
+        domain, agreement = self._domain, self.agreement.id
+        return {path: SubjectWant(subjects[path], domain, agreement) for path in paths if path in subjects}
 
     def view(self, source: Input, event: Event, keys: Keys, nonce: Nonce) -> Output:
         """Return the record for the view topic.
 
-        Raises KeyUnavailableError when a key is missing and RecordError (`too_large`) when protection made the record
-        larger than its topic takes.
+        Raises KeyUnavailableError when a key is missing (AgreementKeyError where it is the agreement's own) and
+        RecordError (`too_large`) when protection made the record larger than its topic takes.
         """
         program = self.program(event.schema_id)
         release = Release(
             event_id=event.event_id,
             subjects={path: keys[want] for path, want in self.wants(event).items()},
-            noise_secret=self._store.keys.noise_secret(self._contract.id, event.period) if program.noisy else b"",
+            noise_secret=self.noise_secret(event.period) if program.noisy else b"",
             nonce=nonce,
-            bulk=self._bulk_key() if program.bulk else None,
+            bulk=self.bulk_key() if program.bulk else None,
         )
         record = program.apply(event.value, release)
         value = frame(self.held.view_schema_id, self._codec.encode(record))
@@ -79,8 +81,23 @@ class Served:
             raise RecordError(Refusal.TOO_LARGE, f"the protected record is larger than {topic} takes")
         return Output(self.held.view_topic, source.partition, key, value)
 
-    def _bulk_key(self) -> BulkKey:
+    def take_sealed(self) -> int:
+        """Return how many field values were encrypted since this was asked last."""
+        found = 0
+        for program in self._programs.values():
+            found += program.sealings.count
+            program.sealings.count = 0
+        return found
+
+    def noise_secret(self, period: str) -> bytes:
+        """Return the secret that noise of a period follows from."""
+        return self._store.keys.noise_secret(self._contract.id, period)
+
+    def bulk_key(self) -> BulkKey:
         """Return this worker's key for fields about nobody: made when first needed, replaced when used up."""
         if self._bulk is None or self._bulk.spent:
-            self._bulk = BulkKey(*self._store.keys.bulk_key(self.agreement.id, self._store.worker))
+            try:
+                self._bulk = BulkKey(*self._store.keys.bulk_key(self.agreement.id, self._store.worker))
+            except KeyUnavailableError as missing:
+                raise AgreementKeyError(missing.message, place=self.agreement.id, remedy=missing.remedy) from None
         return self._bulk

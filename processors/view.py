@@ -12,9 +12,9 @@ from ..schemas.errors import DocumentError
 from ..schemas.safeguard import Encrypt, Pass, Pseudonymise, Safeguard
 from ..schemas.view_schema import derive_view
 from .evolution import Adapt, adaptation, unclassified
-from .predicate import compile_predicate
+from .predicate import Predicate, compile_predicate
 from .pseudonymise import event_id
-from .view_steps import Making, Release, Step, Steps
+from .view_steps import Making, Release, Sealings, Step, Steps
 
 __all__ = ["Release", "ViewProgram", "compile_view"]
 
@@ -25,6 +25,8 @@ class ViewProgram:
 
     `subject_paths` names the data subjects whose keys a release takes; `noisy` and `bulk` say whether it takes a noise
     secret and a bulk key. `unclassified` are the writer's fields that the contract does not know: never released.
+    `sealings` counts what it encrypts. For the compiler: `steps`, the subject by whose key the shown event id is
+    re-keyed (`shown_by`), the predicate over events of the contract's own schema and which fields it reads.
     """
 
     agreement: Agreement
@@ -34,10 +36,19 @@ class ViewProgram:
     unclassified: tuple[str, ...]
     noisy: bool
     bulk: bool
+    sealings: Sealings
+    steps: Steps
+    shown_by: str | None
+    own_predicate: Predicate | None
     _adapt: Adapt | None
     _shown_id: Callable[[Release], str]
     _make: Step | None
     _record_key: Callable[[Mapping[str, Any]], Any] | None
+
+    @property
+    def predicate_paths(self) -> frozenset[str]:
+        """Which fields the predicate reads."""
+        return self.own_predicate.paths if self.own_predicate else frozenset()
 
     def apply(self, event: Mapping[str, Any], release: Release) -> dict[str, Any]:
         """Return the view's record, in physical form.
@@ -75,28 +86,31 @@ def compile_view(
     steps = Steps(contract, agreement)
     make = steps.root()
     adapt = adaptation(writer_schema, contract.schema)
+    predicate = None if agreement.predicate is None else compile_predicate(agreement.predicate, contract.schema)
     return ViewProgram(
         agreement=agreement,
         data_subject=contract.data_subject,
-        predicate=_predicate(agreement, contract, adapt),
+        predicate=_adapted(predicate, adapt),
         _shown_id=_shown_id(contract, steps),
+        steps=steps,
+        shown_by=contract.data_subject if isinstance(steps.cut.get(contract.event_id), Pseudonymise) else None,
+        own_predicate=predicate,
         subject_paths=tuple(sorted(steps.subjects)),
         unclassified=unclassified(writer_schema, contract.schema),
         noisy=steps.noisy,
         bulk=steps.bulk,
+        sealings=steps.sealings,
         _adapt=adapt,
         _make=make,
         _record_key=_record_key(contract, steps.cut),
     )
 
 
-def _predicate(
-    agreement: Agreement, contract: DataContract, adapt: Adapt | None
-) -> Callable[[Mapping[str, Any]], bool] | None:
-    if agreement.predicate is None:
-        return None
-    predicate = compile_predicate(agreement.predicate, contract.schema)
-    return predicate if adapt is None else lambda event: predicate(adapt(event))
+def _adapted(predicate: Predicate | None, adapt: Adapt | None) -> Callable[[Mapping[str, Any]], bool] | None:
+    """Return a predicate over the writer's events."""
+    if predicate is None or adapt is None:
+        return predicate
+    return lambda event: predicate(adapt(event))
 
 
 def _shown_id(contract: DataContract, steps: Steps) -> Callable[[Release], str]:

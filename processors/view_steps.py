@@ -11,6 +11,7 @@ from ..schemas.avro_physical import type_digest
 from ..schemas.avro_tree import tree
 from ..schemas.codec import Codec
 from ..schemas.contract import ContractField, DataContract, PersonalData
+from ..schemas.crash_points import passing
 from ..schemas.encrypted import Binding, branch_step, field_step, item_step, key_step
 from ..schemas.errors import DocumentError, KeyUnavailableError
 from ..schemas.ports import SubjectKey
@@ -46,6 +47,13 @@ class Making:
     shown_id: bytes
 
 
+@dataclass(slots=True)
+class Sealings:
+    """How many field values were encrypted. For the metrics only: nothing that is decided or made asks it."""
+
+    count: int = 0
+
+
 Path = tuple[bytes, ...]
 Step = Callable[[Any, Making, Path], Any]
 """Gives the view's value for an event's value, in the making of one record, at a concrete path."""
@@ -70,22 +78,24 @@ class Steps:
         self._contract = contract
         self._agreement = agreement
         self._tree = tree(contract.schema)
-        self._leaves = leaves(contract.schema)
-        self._binding = Binding.of(agreement.id, contract.id, contract.major)
-        self._scope = NoiseScope(agreement.id, contract.id, contract.major)
+        self.leaves = leaves(contract.schema)
+        self.binding = Binding.of(agreement.id, contract.id, contract.major)
+        self.scope = NoiseScope(agreement.id, contract.id, contract.major)
         self.cut = safeguard_cut(self._tree, agreement.fields)
         self.subjects: set[str] = set()
         self.noisy = False
         self.bulk = False
+        self.sealings = Sealings()
 
     def root(self) -> Step | None:
         """Return the step from event to view; None when the view is the event."""
-        found = self._node(self._tree.root, "")
+        found = self.node(self._tree.root, "")
         if found is ABSENT:
             raise DocumentError("every field is omitted, so there is no view", remedy="pass or protect a field")
         return None if isinstance(found, Special) else found
 
-    def _node(self, node: Any, path: str) -> Found:
+    def node(self, node: Any, path: str) -> Found:
+        """Return what becomes of the contract's `node`, which stands at `path`."""
         if path in self.cut:
             return self._protected(path, self.cut[path])
         bare, nullable = self._tree.without_null(node)
@@ -99,16 +109,16 @@ class Steps:
             case "record":
                 return self._record(node, path)
             case "array":
-                inner = self._node(node["items"], f"{path}[]")
+                inner = self.node(node["items"], f"{path}[]")
                 return inner if isinstance(inner, Special) else _items(inner)
             case "map":
-                inner = self._node(node["values"], f"{path}{{}}")
+                inner = self.node(node["values"], f"{path}{{}}")
                 return inner if isinstance(inner, Special) else _values(inner)
         raise DocumentError(f"`{path}` has no safeguard", remedy="give every field a safeguard")
 
     def _record(self, name: str, path: str) -> Found:
         fields = self._tree.types[name]["fields"]
-        made = [(one["name"], self._node(one["type"], f"{path}.{one['name']}".lstrip("."))) for one in fields]
+        made = [(one["name"], self.node(one["type"], f"{path}.{one['name']}".lstrip("."))) for one in fields]
         kept = [(name, step) for name, step in made if step is not ABSENT]
         if not kept:
             return ABSENT
@@ -127,33 +137,36 @@ class Steps:
             case Mask():
                 return _bare(masking(safeguard))
             case Generalise():
-                return _bare(generalising(safeguard, self._leaves[path]))
+                return _bare(generalising(safeguard, self.leaves[path]))
             case Noise():
-                return self._noise(safeguard, self._leaves[path])
+                return self._noise(safeguard, self.leaves[path])
 
     def _encrypt(self, path: str) -> Step:
         inner = type_at(self._contract.schema, path)
-        encode, digest, binding = Codec(inner).encode, type_digest(inner), self._binding
-        key_for = self._key_for(path)
+        encode, digest, binding = Codec(inner).encode, type_digest(inner), self.binding
+        key_for, sealings = self._key_for(path), self.sealings
 
         def step(value: Any, making: Making, at: Path) -> bytes:
+            sealings.count += 1
             key, nonce = key_for(making.release)
             additional = binding.additional_data(key.handle, at, digest, making.shown_id)
-            return seal(encode(value), key, additional, nonce)
+            sealed = seal(encode(value), key, additional, nonce)
+            passing("encrypted")
+            return sealed
 
         return step
 
     def _key_for(self, path: str) -> Callable[[Release], tuple[FieldKey, Nonce]]:
-        subject = self._subject_of(path)
+        subject = self.subject_of(path)
         if subject is None:
             self.bulk = True
             return lambda release: _bulk(release, path)
         self.subjects.add(subject)
         return lambda release: (pseudonymise.keys_of(subject, release.subjects, path), release.nonce)
 
-    def _subject_of(self, path: str) -> str | None:
+    def subject_of(self, path: str) -> str | None:
         """Return the path that names whose data is at `path`; None when it is nobody's."""
-        below = [self._contract.fields.get(leaf) for leaf in self._leaves if covers(path, leaf)]
+        below = [self._contract.fields.get(leaf) for leaf in self.leaves if covers(path, leaf)]
         named = {(field and field.subject) or self._contract.data_subject for field in below if _about_somebody(field)}
         named.discard(None)
         if len(named) > 1:
@@ -175,12 +188,15 @@ class Steps:
 
     def _noise(self, rule: Noise, leaf: Leaf) -> Step:
         self.noisy = True
-        released, scope = mechanism(rule, leaf).released, self._scope
+        drawn = mechanism(rule, leaf)
+        scope = self.scope
 
         def step(value: Any, making: Making, at: Path) -> Any:
             if value is None:
                 return None
-            return released(value, making.release.noise_secret, scope, at, making.release.event_id)
+            noised = drawn.released(value, making.release.noise_secret, scope, at, making.release.event_id)
+            passing("noised")
+            return noised
 
         return step
 

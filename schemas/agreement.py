@@ -84,6 +84,7 @@ class Agreement(Model):
     liability: Text
     inform_subject: InformSubject
     start: str = "now"
+    on_resume: Literal["skip", "catch-up"] | None = None
 
     @property
     def view_topic(self) -> str:

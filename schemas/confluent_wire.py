@@ -7,6 +7,7 @@ from .reasons import Refusal
 
 _HEAD = struct.Struct(">bi")
 _MAGIC = 0
+HEAD_BYTES = _HEAD.size
 
 
 def frame(schema_id: int, payload: bytes) -> bytes:

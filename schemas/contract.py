@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from .contract_quality import Quality
+from .model import duration_ms
+
 
 class Classification(StrEnum):
     """How far a field may travel. A field without one is restricted."""
@@ -37,7 +40,12 @@ class ContractField:
 
 @dataclass(frozen=True, slots=True)
 class DataContract:
-    """One dataset's promise. Paths are field paths (see `paths`); `schema` is the Avro schema as parsed JSON."""
+    """One dataset's promise. Paths are field paths (see `paths`); `schema` is the Avro schema as parsed JSON.
+
+    `duplicate_window` is an ISO 8601 duration: how long a source's publisher knows a record that is sent again. Without
+    it an event id may appear once in a file. `quality_flags` names the field that tells which rules of `quality` an
+    event breaks. `drops_unknown`: fields that the contract does not know are left out, else their record is refused.
+    """
 
     id: str
     version: str
@@ -51,6 +59,10 @@ class DataContract:
     schema: Mapping[str, Any]
     partitions: int
     retention: str
+    duplicate_window: str | None = None
+    quality: tuple[Quality, ...] = ()
+    quality_flags: str | None = None
+    drops_unknown: bool = False
 
     @property
     def major(self) -> int:
@@ -59,6 +71,10 @@ class DataContract:
     @property
     def topic(self) -> str:
         return f"{self.provider}.{self.id}.v{self.major}"
+
+    @property
+    def duplicate_window_ms(self) -> int | None:
+        return duration_ms(self.duplicate_window) if self.duplicate_window else None
 
     @property
     def subject_paths(self) -> tuple[str, ...]:

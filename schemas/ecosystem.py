@@ -1,8 +1,9 @@
 """The ecosystem's own page: which cluster, registry and store it runs on. Secrets stand in the environment or files."""
 
+import ipaddress
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, StringConstraints, Tag, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
 from .model import Model, Slug, Text
 
@@ -10,6 +11,8 @@ EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")]
 """The name of an environment variable that holds a secret; the secret itself is never in a document."""
 
 Bootstrap = Annotated[str, StringConstraints(pattern=r"^[^\s,:]+:[0-9]+(,[^\s,:]+:[0-9]+)*$")]
+ListenAddress = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[^\s:\[\]/]+):[0-9]{1,5}$")]
+EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$")]
 
 
@@ -40,10 +43,14 @@ class Security(Model):
 
 
 class NamedCluster(Model):
-    """A Kafka cluster that somebody else runs; Penstock then starts none."""
+    """A Kafka cluster that somebody else runs; Penstock then starts none.
+
+    `access`: with `managed`, Penstock makes its users and rules there; with `external` it touches neither.
+    """
 
     bootstrap: Bootstrap
     security: Security = Security()
+    access: Literal["managed", "external"] = "external"
 
 
 class NamedRegistry(Model):
@@ -55,10 +62,70 @@ class NamedRegistry(Model):
     password_env: EnvName | None = None
 
 
+class Gateway(Model):
+    """Where the gateway listens, and how it and its clients prove who they are. Files lie below the directory.
+
+    Without `listen` it is a free port of this machine, over plain HTTP. `client_ca_file` says whose client certificates
+    are believed, `ca_file` whose certificate of the gateway, else the system's. `url` is where others reach it, also
+    roles on other machines.
+    """
+
+    listen: ListenAddress | None = None
+    certificate_file: Text | None = None
+    key_file: Text | None = None
+    client_ca_file: Text | None = None
+    ca_file: Text | None = None
+    url: HttpUrl | None = None
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]") if self.listen else "127.0.0.1"
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2]) if self.listen else 0
+
+    @model_validator(mode="after")
+    def _guarded(self) -> "Gateway":
+        if bool(self.certificate_file) != bool(self.key_file):
+            raise ValueError("certificate_file and key_file go together")
+        if self.client_ca_file and not self.certificate_file:
+            raise ValueError("client_ca_file needs certificate_file and key_file: without TLS nobody shows one")
+        if not self.certificate_file and not _is_loopback(self.host):
+            raise ValueError("a gateway that others reach needs certificate_file and key_file: tokens are secrets")
+        if self.host in EVERYWHERE and not self.url:
+            raise ValueError("a gateway that listens everywhere needs `url`: where others reach it")
+        return self
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 class NamedStore(Model):
     """A PostgreSQL database; the variable holds its SQLAlchemy URL, since that may hold a password."""
 
     url_env: EnvName
+
+
+BackEnd = Literal["python", "slow"]
+"""`python`: compiled view programs, and the slow path for what they do not take; `slow`: the slow path alone."""
+
+
+class ExchangeManner(Model):
+    """How exchange workers make transactions.
+
+    `transaction_records`: the most that one takes; workers take fewer by themselves where that many take too long.
+    `paranoid`: a fresh epoch for every transaction, so that nothing late of one can ever touch another; slower.
+    `back_end`: what makes views: `python`, compiled view programs; `slow`, the plain path that they are compared with.
+    """
+
+    transaction_records: int = Field(default=5_000, ge=1, le=50_000)
+    paranoid: bool = False
+    back_end: BackEnd = "python"
 
 
 def _named_or_word(value: Any) -> str:
@@ -79,7 +146,9 @@ class Ecosystem(Model):
         Annotated[Literal["built-in"], Tag("word")] | Annotated[NamedRegistry, Tag("named")],
         Discriminator(_named_or_word),
     ] = "built-in"
+    gateway: Gateway = Gateway()
     store: Annotated[
         Annotated[Literal["sqlite"], Tag("word")] | Annotated[NamedStore, Tag("named")],
         Discriminator(_named_or_word),
     ] = "sqlite"
+    exchange: ExchangeManner = ExchangeManner()

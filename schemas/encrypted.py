@@ -71,6 +71,11 @@ def framed(parts: Iterable[bytes]) -> bytes:
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
+def framed_one(part: bytes) -> bytes:
+    """As `framed`, of one part."""
+    return len(part).to_bytes(4, "big") + part
+
+
 # Steps of a concrete path, each a tag and its name or number. Steps are framed, so none can pretend to be two.
 
 

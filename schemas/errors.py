@@ -58,6 +58,10 @@ class KeyUnavailableError(PenstockError):
     """A key that this release or reading needs is not to be had: the release is withheld, never made in clear."""
 
 
+class AgreementKeyError(KeyUnavailableError):
+    """A key of an agreement itself, not of a data subject, is not to be had; `place` is the agreement."""
+
+
 class RoleExit(PenstockError):  # noqa: N818 - an instruction to the process, not a fault report
     """This role's process must end and be started again in the same slot (fenced, fatal client error)."""
 

@@ -5,15 +5,17 @@ are carried whole, so that a worker needs neither files nor registry to act.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from .agreement import Agreement
 from .canonical import digest
 from .charter import Charter
 from .contract import Classification, ContractField, DataContract, PersonalData
+from .contract_quality import quality_from, quality_record
 
 KIND = "generation"
+_LATER_KEYS = frozenset(("duplicate_window", "quality", "quality_flags", "drops_unknown"))
 Status = Literal["in_force", "suspended", "terminated"]
 
 
@@ -28,7 +30,11 @@ class ContractInForce:
 
 @dataclass(frozen=True, slots=True)
 class AgreementInForce:
-    """An agreement, its state, and its view: where it goes and under which schema."""
+    """An agreement, its state, and its view: where it goes and under which schema.
+
+    `start`: by partition of its provider topic, the first offset that is owed to it; empty: what came once it was in
+    force. `lane`: the lane that serves it, given once.
+    """
 
     agreement: Agreement
     digest: str
@@ -37,6 +43,8 @@ class AgreementInForce:
     view_topic: str
     view_schema_id: int
     view_schema: Mapping[str, Any]
+    start: Mapping[int, int] = field(default_factory=dict)
+    lane: int = 0
 
     def with_status(self, status: Status) -> "AgreementInForce":
         return replace(self, status=status)
@@ -71,10 +79,11 @@ class Generation:
 
 
 def contract_record(contract: DataContract) -> dict[str, Any]:
-    """Return a data contract as plain JSON."""
+    """Return a data contract as plain JSON. Keys that came later are left out while they say nothing."""
     record = asdict(contract)
     record["fields"] = {path: asdict(field) for path, field in sorted(contract.fields.items())}
-    return record
+    record["quality"] = [quality_record(one) for one in contract.quality]
+    return {key: value for key, value in record.items() if value or key not in _LATER_KEYS}
 
 
 def contract_from(record: Mapping[str, Any]) -> DataContract:
@@ -88,7 +97,7 @@ def contract_from(record: Mapping[str, Any]) -> DataContract:
         )
         for path, one in record["fields"].items()
     }
-    return DataContract(**{**record, "fields": fields})
+    return DataContract(**{**record, "fields": fields, "quality": quality_from(record.get("quality", ()))})
 
 
 def agreement_record(agreement: Agreement) -> dict[str, Any]:
@@ -126,10 +135,17 @@ def to_record(generation: Generation) -> dict[str, Any]:
                     "schema_id": held.view_schema_id,
                     "schema": dict(held.view_schema),
                 },
+                **_place_record(held),
             }
             for key, held in generation.agreements.items()
         },
     }
+
+
+def _place_record(held: AgreementInForce) -> dict[str, Any]:
+    """Return where an agreement starts and is served. Both came later: what says nothing is left out."""
+    start = {str(partition): offset for partition, offset in sorted(held.start.items())}
+    return {key: value for key, value in {"start": start, "lane": held.lane}.items() if value}
 
 
 def from_record(record: Mapping[str, Any]) -> Generation:
@@ -176,4 +192,6 @@ def _agreement(record: Mapping[str, Any]) -> AgreementInForce:
         view_topic=view["topic"],
         view_schema_id=_whole(view["schema_id"]),
         view_schema=view["schema"],
+        start={int(partition): _whole(offset) for partition, offset in record.get("start", {}).items()},
+        lane=_whole(record.get("lane", 0)),
     )

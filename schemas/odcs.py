@@ -14,13 +14,15 @@ from open_data_contract_standard.model import OpenDataContractStandard
 from pydantic import TypeAdapter, ValidationError
 
 from .avro_tree import Tree, tree
-from .contract import ContractField, DataContract
+from .contract import DataContract
+from .contract_quality import Quality
 from .contract_roles import Roles, role_problems
 from .contract_schema import schema_problems
 from .errors import DocumentError
 from .model import Slug
 from .odcs_fields import Fields, contract_fields
 from .odcs_properties import PREFIX, Customs, customs
+from .odcs_quality import edge_problems, quality_rules
 from .problem import Finding, Key, Problem
 from .validation import unknown_keys, validated
 from .yaml_lines import Document, Source
@@ -38,7 +40,7 @@ _NEEDED = {
     "partitions": "says no number of partitions",
     "retention": "names no retention class",
 }
-_NAMES = frozenset((*_NEEDED, "recordKey", "dataSubject"))
+_NAMES = frozenset((*_NEEDED, "recordKey", "dataSubject", "duplicateWindow", "qualityFlags", "unknownFields"))
 _EXAMPLES = {
     "provider": "a member's id",
     "avroSchema": "a file beside this one",
@@ -48,6 +50,9 @@ _EXAMPLES = {
     "retention": "a retention class of the charter",
     "recordKey": "the field whose equal values keep their order",
     "dataSubject": "the field that says whose data it is",
+    "duplicateWindow": "an ISO 8601 duration such as PT1H",
+    "qualityFlags": "a field at the top, a list of texts",
+    "unknownFields": "refuse or drop",
 }
 _SEMVER = re.compile(r"[1-9][0-9]*\.[0-9]+\.[0-9]+")
 _SLUG: TypeAdapter[str] = TypeAdapter(Slug)
@@ -58,7 +63,7 @@ class Reading:
     """What a contract's files gave: the contract (None when they are unfit), what is wrong, what to look at.
 
     `source` also knows the lines of what ODCS writes in a roundabout way: `("fields", path)` for each leaf, and
-    `("penstock.retention",)` and so on for our custom properties.
+    `("penstock.retention",)` and so on for our custom properties, `("quality",)` for the first of our quality rules.
     """
 
     contract: DataContract | None
@@ -82,19 +87,26 @@ def read_contract(document: Document, read_file: ReadFile) -> Reading:
     fields = contract_fields(raw, source, resolved, said.text("dataSubject"))
     problems += fields.problems
     problems += role_problems(_roles(said), resolved, source, said.place)
+    problems += edge_problems(said, resolved, source)
+    quality, unfit = quality_rules(fields.quality, resolved, source)
+    problems += unfit
     if problems:
         return Reading(None, tuple(problems), source)
-    return Reading(_contract(raw, said, fields.fields, schema), (), _with_lines(source, said, fields), fields.notices)
+    contract = _contract(raw, said, fields, schema, quality)
+    return Reading(contract, (), _with_lines(source, said, fields), fields.notices)
 
 
 def _with_lines(source: Source, said: Customs, fields: Fields) -> Source:
     of_fields: dict[Key, int] = {("fields", path): source.line(key) for path, key in fields.places.items()}
     of_customs: dict[Key, int] = {(PREFIX + name,): source.line(said.place(name)) for name in _NAMES}
-    return Source(source.file, {**source.lines, **of_fields, **of_customs})
+    lines = {**source.lines, **of_fields, **of_customs}
+    if fields.quality:
+        lines["quality",] = source.line(fields.quality[0].key)
+    return Source(source.file, lines)
 
 
 def _contract(
-    raw: Mapping[str, Any], said: Customs, fields: Mapping[str, ContractField], schema: Mapping[str, Any]
+    raw: Mapping[str, Any], said: Customs, fields: Fields, schema: Mapping[str, Any], quality: tuple[Quality, ...]
 ) -> DataContract:
     return DataContract(
         id=raw["id"],
@@ -105,10 +117,14 @@ def _contract(
         event_time=said.values["eventTime"],
         record_key=said.text("recordKey"),
         data_subject=said.text("dataSubject"),
-        fields=fields,
+        fields=fields.fields,
         schema=schema,
         partitions=said.values["partitions"],
         retention=said.values["retention"],
+        duplicate_window=said.text("duplicateWindow"),
+        quality=quality,
+        quality_flags=said.text("qualityFlags"),
+        drops_unknown=said.text("unknownFields") == "drop",
     )
 
 

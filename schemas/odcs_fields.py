@@ -9,6 +9,7 @@ from .avro_tree import Tree
 from .contract import Classification, ContractField, PersonalData
 from .errors import DocumentError
 from .odcs_properties import Customs, customs
+from .odcs_quality import Entry, entries
 from .problem import Finding, Key, Level, Problem, did_you_mean
 from .yaml_lines import Source
 
@@ -20,12 +21,16 @@ E = TypeVar("E", Classification, PersonalData)
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Every leaf's field by path, what is wrong, what was left open and therefore closed, and where fields stand."""
+    """Every leaf's field by path, what is wrong, what was left open and therefore closed, and where fields stand.
+
+    `quality` are the entries of our quality rules, as written.
+    """
 
     fields: Mapping[str, ContractField]
     problems: tuple[Problem, ...]
     notices: tuple[Finding, ...]
     places: Mapping[str, Key]
+    quality: tuple[Entry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ def contract_fields(raw: Mapping[str, Any], source: Source, resolved: Tree, data
     """Return the fields of the ODCS document `raw` over the Avro schema `resolved`."""
     reader = _Reader(source, resolved)
     for position, item in enumerate(raw.get("schema") or ()):
+        reader.quality += entries(item, ("schema", position), "")
         reader.properties(item.get("properties"), ("schema", position), "")
     fields: dict[str, ContractField] = {}
     notices: list[Finding] = []
@@ -53,7 +59,7 @@ def contract_fields(raw: Mapping[str, Any], source: Source, resolved: Tree, data
         places[leaf.path] = said.key if said else ("schema",)
         notices += _left_open(leaf.path, said, data_subject, source)
     problems = (*reader.problems, *_subject_problems(reader.said, fields, source))
-    return Fields(fields, problems, tuple(notices), places)
+    return Fields(fields, problems, tuple(notices), places, tuple(reader.quality))
 
 
 def _of_leaf(said: Mapping[str, _Said], path: str) -> _Said | None:
@@ -104,6 +110,7 @@ class _Reader:
     def __init__(self, source: Source, resolved: Tree) -> None:
         self.said: dict[str, _Said] = {}
         self.problems: list[Problem] = []
+        self.quality: list[Entry] = []
         self._source = source
         self._tree = resolved
 
@@ -124,6 +131,7 @@ class _Reader:
             self.problems.append(self._source.problem(key, f"`{path}` is described twice", "keep one of the two"))
             return
         self.said[path] = self._said(raw, key, path)
+        self.quality += entries(raw, key, path)
         if raw.get("items"):
             self._items(raw["items"], (*key, "items"), path, mark)
         self.properties(raw.get("properties"), key, path + (mark if mark == "{}" else ""))

@@ -8,18 +8,22 @@ from .avro_defaults import default_value
 from .avro_encode import Unfit
 from .avro_tree import Tree, branch_label, tree
 from .avro_union import PYTHON_TYPES, ambiguous
-from .errors import RecordError
+from .json_refusal import Columns, refusing
 from .plain_scalars import Convert, scalar
-from .reasons import Refusal
 
 _NOTHING = object()
 
 
-class _Columns(Unfit):
-    """The fields are not those of the record."""
+class Dropped:
+    """Counts the fields that no contract knows and that are left out: how many, never which."""
+
+    def __init__(self) -> None:
+        self.count = 0
 
 
-def to_avro(schema: Any, *, text: bool = False) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+def to_avro(
+    schema: Any, *, text: bool = False, dropped: Dropped | None = None
+) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
     """Return the function that makes the physical event of a mapping.
 
     Dates and times are ISO 8601, decimals numbers or text, bytes base64 (fixed: or hex), null is null. A field with a
@@ -29,31 +33,18 @@ def to_avro(schema: Any, *, text: bool = False) -> Callable[[Mapping[str, Any]],
     With `text` every value is text: an empty one is null where null is allowed, and an array, map or record in one
     cell is JSON. The function raises RecordError: `columns` for unknown or missing fields, `type` for a value that
     does not fit, naming the field and never the value. Ranges of int, long and float are the codec's to check.
+
+    With `dropped` unknown fields are no refusal: they are left out wherever a record stands, and counted there.
     """
     resolved = tree(schema)
-    convert = _Compiler(resolved, text=text).node(resolved.root)
-
-    def to_event(value: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            event: dict[str, Any] = convert(value)
-        except Unfit as unfit:
-            reason = Refusal.COLUMNS if isinstance(unfit, _Columns) else Refusal.TYPE
-            field = ".".join(reversed(unfit.path)).replace(".[]", "[]").replace(".{}", "{}")
-            message = f"field `{field}` wants {unfit.wanted}" if field else f"the record wants {unfit.wanted}"
-        except RecursionError:
-            reason, message = Refusal.TYPE, "the record is nested too deeply"
-        else:
-            return event
-        # Outside the handler, so that nothing of the value hangs on to the error.
-        raise RecordError(reason, message)
-
-    return to_event
+    return refusing(_Compiler(resolved, text=text, dropped=dropped).node(resolved.root))
 
 
 class _Compiler:
-    def __init__(self, resolved: Tree, *, text: bool) -> None:
+    def __init__(self, resolved: Tree, *, text: bool, dropped: Dropped | None) -> None:
         self._tree = resolved
         self._text = text
+        self._dropped = dropped
         self._made: dict[str, Convert] = {}
 
     def node(self, node: Any) -> Convert:
@@ -64,7 +55,7 @@ class _Compiler:
             return self._record(node)
         if kind in {"array", "map"}:
             # Inside a cell of JSON nothing is text any more.
-            inner = _Compiler(self._tree, text=False) if self._text else self
+            inner = _Compiler(self._tree, text=False, dropped=self._dropped) if self._text else self
             make = _array(inner.node(node["items"])) if kind == "array" else _map(inner.node(node["values"]))
             return _from_cell(make) if self._text else make
         return scalar(kind, self._tree.resolve(node), text=self._text)
@@ -79,18 +70,22 @@ class _Compiler:
 
     def _record_cell(self, name: str, from_columns: Convert) -> Convert:
         """Take a record out of columns of its own, or out of one cell of JSON."""
-        from_json = _from_cell(_Compiler(self._tree, text=False).node(name))
+        from_json = _from_cell(_Compiler(self._tree, text=False, dropped=self._dropped).node(name))
         return lambda value: (from_json if isinstance(value, str) else from_columns)(value)
 
     def _fields(self, fields: list[dict[str, Any]]) -> Convert:
         plan = tuple((field["name"], self.node(field["type"]), self._absent(field)) for field in fields)
         names = frozenset(name for name, _, _ in plan)
+        dropped = self._dropped
 
         def convert(value: Any) -> dict[str, Any]:
             if not isinstance(value, Mapping):
                 raise Unfit("a record")
             if not value.keys() <= names:
-                raise _Columns(f"only fields that the contract knows, and {len(value.keys() - names)} are others")
+                others = len(value.keys() - names)
+                if dropped is None:
+                    raise Columns(f"only fields that the contract knows, and {others} are others")
+                dropped.count += others
             event = {}
             for name, make, absent in plan:
                 found = value.get(name, _NOTHING)
@@ -120,19 +115,29 @@ class _Compiler:
         empty = _is_empty if self._text else _is_none
         return lambda value: None if empty(value) else several(value)
 
+    def _plans(self, branches: list[Any]) -> list[tuple[str, type, Convert]]:
+        return [(branch_label(branch), PYTHON_TYPES[self._tree.kind(branch)], self.node(branch)) for branch in branches]
+
     def _several(self, bare: list[Any], branches: list[Any]) -> Convert:
         unsure = {branch_label(branches[index]) for index in ambiguous(self._tree, branches)}
-        plans = [(branch_label(branch), PYTHON_TYPES[self._tree.kind(branch)], self.node(branch)) for branch in bare]
+        plans = self._plans(bare)
+        named = {label: make for label, _, make in plans if label in unsure}
+        tally = self._dropped or Dropped()
+        if self._dropped:
+            # A branch that knows every field goes before one that fits by leaving some out.
+            plans = _Compiler(self._tree, text=self._text, dropped=None)._plans(bare) + plans  # noqa: SLF001 - its own kind
         if self._text:
             plans.sort(key=lambda plan: plan[1] is str)
 
         def convert(value: Any) -> Any:
-            if type(value) is tuple and len(value) == 2 and value[0] in unsure:
-                return value
+            if type(value) is tuple and len(value) == 2 and value[0] in named:
+                return value[0], named[value[0]](value[1])
+            before = tally.count
             for label, _, make in sorted(plans, key=lambda plan: not self._text and plan[1] is not type(value)):
                 try:
                     made = make(value)
                 except Unfit:
+                    tally.count = before
                     continue
                 return (label, made) if label in unsure else made
             raise Unfit("a value of one of the union's branches")
@@ -152,7 +157,7 @@ def _is_empty(value: Any) -> bool:
 
 
 def _missing() -> Any:
-    raise _Columns("a value, and there is none")
+    raise Columns("a value, and there is none")
 
 
 def _array(make: Convert) -> Convert:

@@ -21,6 +21,9 @@ _TIME = re.compile(r"\d\d:\d\d(:\d\d(\.\d{1,9})?)?")
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d)?)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - instants are reckoned in naive UTC
 _NANOS: dict[str, int] = {"millis": 10**6, "micros": 10**3, "nanos": 1}
+_FIRST_S, _LAST_S = -62_135_596_800, 253_402_300_799  # years 1 to 9999: what date and datetime types can say
+_DAY_S = 86_400
+_PER_SECOND: dict[str, int] = {"millis": 10**3, "micros": 10**6, "nanos": 10**9}
 _MOST_DIGITS = 400
 _DIGITS: dict[str, int] = {"millis": 3, "micros": 6, "nanos": 9}
 
@@ -28,8 +31,8 @@ _DIGITS: dict[str, int] = {"millis": 3, "micros": 6, "nanos": 9}
 def scalar(kind: str, type_: Any, *, text: bool) -> Convert:
     """Return the function for one primitive, enum or fixed type. It raises Unfit for a value that does not fit.
 
-    Values that are in their physical form already (an int for a date, bytes) stay as they are. With `text` every
-    value is text, as a CSV file has it.
+    Values that are in their physical form already (an int for a date, bytes) stay as they are; a date or timestamp
+    outside the years 1 to 9999 does not fit. With `text` every value is text, as a CSV file has it.
     """
     logical = type_.get("logicalType") if isinstance(type_, dict) else None
     special = _logical(kind, logical, type_)
@@ -47,14 +50,26 @@ def _logical(kind: str, logical: str | None, type_: Any) -> Convert | None:
         return _decimal(type_)
     if logical == "uuid" and kind in {"string", "fixed"}:
         return _uuid_text if kind == "string" else _uuid_bytes
+    return _temporal(kind, logical or "")
+
+
+def _temporal(kind: str, logical: str) -> Convert | None:
     if logical == "date" and kind == "int":
-        return _physical_or(_date)
-    family, _, unit = (logical or "").rpartition("-")
+        return _physical_or(_date, _FIRST_S // _DAY_S, _LAST_S // _DAY_S)
+    family, _, unit = logical.rpartition("-")
+    if unit not in _PER_SECOND:
+        return None
     if family == "time" and kind in {"int", "long"}:
-        return _physical_or(lambda value: _time(value, unit))
+        return _physical_or(lambda value: _time(value, unit), 0, _last(_DAY_S - 1, unit))
     if family in {"timestamp", "local-timestamp"} and kind == "long":
-        return _physical_or(lambda value: _instant(value, unit, local=family == "local-timestamp"))
+        first, last = _FIRST_S * _PER_SECOND[unit], _last(_LAST_S, unit)
+        return _physical_or(lambda value: _instant(value, unit, local=family == "local-timestamp"), first, last)
     return None
+
+
+def _last(second: int, unit: str) -> int:
+    """Return the last instant of a second, in units."""
+    return (second + 1) * _PER_SECOND[unit] - 1
 
 
 def _null(value: Any) -> None:
@@ -150,7 +165,7 @@ def _binary(size: int | None) -> Convert:
     def convert(value: Any) -> bytes:
         try:
             raw = value if isinstance(value, bytes) else _unpacked(value, size)
-        except (binascii.Error, ValueError, TypeError):
+        except (binascii.Error, ValueError, TypeError, AttributeError):
             raise Unfit(wanted) from None
         if size not in (None, len(raw)):
             raise Unfit(wanted)
@@ -224,13 +239,22 @@ def _unscaled(text: str, precision: int, scale: int, size: int | None, wanted: s
     return unscaled.to_bytes(length, "big", signed=True)
 
 
-def _physical_or(parse: Callable[[str], int]) -> Convert:
+def _physical_or(parse: Callable[[str], int], first: int, last: int) -> Convert:
+    """Take a value in its physical form, or parse it. One outside `first` to `last` is none that a recipient can read.
+
+    Recipients' own deserialisers turn it into a date or time of their language, and fail on what their calendar lacks.
+    """
+
     def convert(value: Any) -> int:
         if type(value) is int:
-            return value
-        if not isinstance(value, str):
+            found: int = value
+        elif isinstance(value, str):
+            found = parse(value)
+        else:
             raise Unfit("a date or time in ISO 8601")
-        return parse(value)
+        if not first <= found <= last:
+            raise Unfit("a date or time that the calendar has, in the years 1 to 9999")
+        return found
 
     return convert
 

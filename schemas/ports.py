@@ -1,12 +1,11 @@
 """Ports: what the pure core asks of the world. Protocols of at most five methods; `ops.wiring` supplies them."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 
-@dataclass(frozen=True, slots=True)
-class SubjectWant:
+class SubjectWant(NamedTuple):
     """A request for a data subject's keys: the keyed reference of the subject, for an agreement in its domain."""
 
     subject: bytes
@@ -14,18 +13,20 @@ class SubjectWant:
     agreement: str
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class SubjectKey:
+class SubjectKey(NamedTuple):
     """What one agreement may use of a data subject.
 
     `key`: the AES-256 key (32 bytes) of subject and agreement, under `handle` (8 bytes); `pseudonym`: of the domain;
-    `rekey` (32 bytes) re-keys event ids. Never printed: repr is off on purpose.
+    `rekey` (32 bytes) re-keys event ids. Never printed: what it shows of itself is its handle.
     """
 
     handle: bytes
     key: bytes
     pseudonym: str
     rekey: bytes
+
+    def __repr__(self) -> str:
+        return f"SubjectKey({self.handle.hex()})"
 
 
 class KeyStore(Protocol):
@@ -100,7 +101,8 @@ class Source(Protocol):
     def open(self, position: Mapping[str, Any] | None, finished: Callable[[str], bool]) -> None:
         """Stand at the last committed position (None: the start). `finished` knows every committed `finishes`.
 
-        Called again after an aborted attempt: what `batches` gave since the last commit is then given again.
+        Called again after it raised UnavailableError, and after an aborted attempt: what `batches` gave since the last
+        commit is then given again.
         """
         ...
 
@@ -113,3 +115,112 @@ class Source(Protocol):
         ...
 
     def stop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one record: `reason` and `detail` say why it was refused, and quote no value."""
+
+    outcome: Literal["published", "duplicate", "quarantined"]
+    reason: str = ""
+    detail: str = ""
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A source whose senders wait for an answer (HTTP): it is told the verdicts on the batch that it gave last."""
+
+    def decided(self, verdicts: Sequence[Verdict]) -> None:
+        """Be told, record by record, what the batch's transaction is about to say; the last chance to write it down.
+
+        The transaction begins after this returns. Until `committed` is called nothing of it is true yet; when an
+        attempt is done again, this is called again.
+        """
+        ...
+
+
+AsgiApp = Callable[
+    [dict[str, Any], Callable[[], Awaitable[dict[str, Any]]], Callable[[dict[str, Any]], Awaitable[None]]],
+    Awaitable[None],
+]
+"""A bare ASGI 3 application (scope, receive, send)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where a served source listens: port 0 is a free one, kept from one start to the next.
+
+    `certificate_file` and `key_file` (PEM) make it HTTPS; `client_ca_file` says whose client certificates are believed.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    certificate_file: str | None = None
+    key_file: str | None = None
+    client_ca_file: str | None = None
+    max_connections: int = 2_000
+
+
+@runtime_checkable
+class Served(Protocol):
+    """A source that others send to: the role mounts its `app` and listens where `listen` says.
+
+    The role puts the subject of a believed client certificate into `scope["extensions"]["penstock.client"]` as the
+    member's id (str); it is absent without one. Headers never say who somebody is.
+    """
+
+    @property
+    def app(self) -> AsgiApp: ...
+
+    @property
+    def listen(self) -> Listen: ...
+
+
+class Asked(Protocol):
+    """Whose a token is (None: nobody's), and why it does not open the door (empty: it does)."""
+
+    @property
+    def member(self) -> str | None: ...
+
+    @property
+    def why(self) -> str: ...
+
+
+class Doorkeeper(Protocol):
+    """Says whose a bearer token is. Every method may raise UnavailableError."""
+
+    def member_of(self, token: str, scope: str) -> str | None:
+        """Return the member that holds `token`; None for one unknown, expired, revoked, or not good for `scope`."""
+        ...
+
+    def ask(self, token: str, *scopes: str) -> Asked:
+        """Say the same with the reason: `authentication`, `expired`, `revoked`, or `scope` for another door's."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer to one request of a source: `sequence` is the request's place in the source's position.
+
+    It counts only once a committed position has reached `sequence`. `key_digest` and `body_digest` are SHA-256.
+    """
+
+    sequence: int
+    key_digest: bytes
+    body_digest: bytes
+    body: str
+    at_ms: int
+
+
+class Receipts(Protocol):
+    """A source's receipts, found again by their idempotency key for 24 hours."""
+
+    def find(self, source: str, key_digest: bytes) -> Receipt | None: ...
+
+    def keep(self, source: str, receipts: Sequence[Receipt]) -> None:
+        """Write down, in one transaction, before the Kafka one of their records; the same may come again."""
+        ...
+
+    def forget_after(self, source: str, sequence: int) -> None:
+        """Drop receipts of attempts that never committed: those beyond the committed `sequence`. Called at `open`."""
+        ...

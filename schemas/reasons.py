@@ -28,9 +28,10 @@ class Refusal(StrEnum):
     COLUMNS = "columns"  # the row's columns are not the contract's fields
     TYPE = "type"  # a value does not fit its field's Avro type
     EVENT_ID = "event_id"  # no event id, or an empty one
-    DUPLICATE = "duplicate"  # the event id appeared before in the same file
+    DUPLICATE = "duplicate"  # the event id appeared before in the same file, or with another content
     SUBJECT = "subject"  # the contract names a data subject and the record has none
     TOO_LARGE = "too_large"  # larger than its topic takes, before or after protection
+    UNMAPPED = "unmapped"  # its topic matches no template of the source
     FRAMING = "framing"  # not Confluent wire format
     UNKNOWN_SCHEMA = "unknown_schema"  # a writer schema that `apply` never brought
     AVRO = "avro"  # the bytes are not one whole value of the writer schema

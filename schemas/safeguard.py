@@ -38,12 +38,13 @@ class Mask(Model):
 class Generalise(Model):
     """A value becomes coarser and keeps its type.
 
-    `year`, `month`: dates and timestamps become their first day (UTC). `bucket`: a number becomes the lower bound of
-    its bucket of width `size`. `grid`: a coordinate (degrees) becomes the centre of its cell of width `size`.
+    `year`, `month`: dates and timestamps become their first day (UTC). `day`, `hour`: timestamps become the first
+    instant of it (UTC). `bucket`: a number becomes the lower bound of its bucket of width `size`. `grid`: a coordinate
+    (degrees) becomes the centre of its cell of width `size`.
     """
 
     do: Literal["generalise"]
-    to: Literal["year", "month", "bucket", "grid"]
+    to: Literal["year", "month", "day", "hour", "bucket", "grid"]
     size: Positive | None = None
 
 

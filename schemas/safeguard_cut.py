@@ -89,6 +89,8 @@ def _need(leaf: Leaf, safeguard: Safeguard) -> tuple[bool, str]:
         case Generalise(to="year" | "month"):
             when = leaf.logical == "date" or (leaf.logical or "").startswith(_TIMES)
             need = when, "only dates and timestamps have a year and a month"
+        case Generalise(to="day" | "hour"):
+            need = (leaf.logical or "").startswith(_TIMES), "only timestamps have a day and an hour"
         case Generalise(to="bucket"):
             need = plain or leaf.logical == "decimal", "only numbers have buckets"
         case Generalise():

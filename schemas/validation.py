@@ -23,6 +23,7 @@ _PATTERNS = {
     "^[a-z][a-z0-9+.-]*:\\S+$": ("must be an IRI", "such as https://w3id.org/dpv#ServiceProvision"),
     "^[A-Z_][A-Z0-9_]*$": ("must be the name of an environment variable", "such as KAFKA_PASSWORD; never the secret"),
     "^[^\\s,:]+:[0-9]+(,[^\\s,:]+:[0-9]+)*$": ("must be host:port, several with commas", "such as kafka.example:9093"),
+    "^(\\[[0-9a-fA-F:]+\\]|[^\\s:\\[\\]/]+):[0-9]{1,5}$": ("must be host:port", "such as 127.0.0.1:8443 or [::1]:8443"),
     "^https?://[^\\s@]+$": ("must be an http or https address", "without user name or password in it"),
     "^[A-Za-z0-9+/]{86}==$": ("must be a signature", "the base64 of 64 bytes, as penstock agreements sign writes it"),
     "^[0-9a-f]{64}$": ("must be a SHA-256 digest", "64 hexadecimal digits, as penstock agreements sign writes it"),

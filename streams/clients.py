@@ -1,17 +1,25 @@
 """Making Kafka clients, and hearing what no waiting mends: wrong credentials, untrusted certificates."""
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from ..schemas.errors import ConfigurationError, RefusedError, UnavailableError
 
 ASK_S = 0.5
 PAUSE_S = 0.1
+REACH_S = 5.0
+NO_TOPIC = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 - the client's own constant
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - the client's own constant
+}
+"""What Kafka or the client says of a topic or partition that is not there."""
 
 Client = TypeVar("Client")
 log = logging.getLogger(__name__)
@@ -39,6 +47,12 @@ def make(kind: Callable[..., Client], settings: Mapping[str, Any], listener: Cli
             place=str(settings["bootstrap.servers"]),
             remedy="check `security` in ecosystem.yaml, and the files and variables that it names",
         ) from None
+
+
+def reach(producer: Producer, patience_s: float = REACH_S) -> None:
+    """Connect a producer, if Kafka answers: one that knows no broker yet looks again half a second later."""
+    with contextlib.suppress(KafkaException):
+        producer.list_topics(timeout=patience_s)
 
 
 class Complaint:

@@ -1,11 +1,16 @@
 """Consents: who said yes to which agreement, followed by every exchange worker."""
 
+from collections.abc import Iterable
+
 from ..schemas.consent import ConsentRecord, consent_from
 from ..schemas.errors import DocumentError, RecordError
+from .ends import Ends
 from .settings import Cluster
 from .tail import Entry, Tail
 from .topics import CONSENTS
-from .transaction import TransactionalProducer
+from .transaction import TransactionAborted, TransactionalProducer
+
+PATIENCE_S = 5.0
 
 
 class ConsentReader:
@@ -22,39 +27,53 @@ class ConsentReader:
         """The offset of the last consent known, -1 before the first."""
         return self._tail.offset
 
+    @property
+    def topic(self) -> str:
+        return self._tail.topic
+
+    @property
+    def position(self) -> int:
+        """The offset up to which every consent is known."""
+        return self._tail.position
+
     def catch_up(self) -> None:
         """Read to the end as of now."""
-        self._take(list(self._tail.to_end()))
+        self._take(self._tail.to_end())
 
-    def poll(self, wait_s: float = 0.0) -> None:
-        """Take in what is new."""
-        self._take(self._tail.poll(wait_s))
+    def poll(self, wait_s: float = 0.0) -> list[ConsentRecord]:
+        """Take in what is new, and return it."""
+        return self._take(self._tail.poll(wait_s))
 
     def knows(self, agreement: str, subject: bytes) -> bool:
         """Say whether the subject has said anything about the agreement, yes or no."""
         return (agreement, subject) in self._known
 
-    def _take(self, entries: list[Entry]) -> None:
-        changed = {self._take_one(entry) for entry in entries}
-        for agreement in changed:
+    def _take(self, entries: Iterable[Entry]) -> list[ConsentRecord]:
+        new = [read_consent(entry) for entry in entries]
+        for consent in new:
+            self._take_one(consent)
+        for agreement in {consent.agreement for consent in new}:
             self.given[agreement] = frozenset(self._given[agreement])
+        return new
 
-    def _take_one(self, entry: Entry) -> str:
-        try:
-            consent = consent_from(entry.value)
-        except RecordError as bad:
-            # Skipping it could be skipping a withdrawal.
-            raise DocumentError(bad.message, place=f"{CONSENTS}/0/{entry.offset}") from None
+    def _take_one(self, consent: ConsentRecord) -> None:
         subjects = self._given.setdefault(consent.agreement, set())
         self._known.add((consent.agreement, consent.subject))
         if consent.given:
             subjects.add(consent.subject)
         else:
             subjects.discard(consent.subject)
-        return consent.agreement
 
     def close(self) -> None:
         self._tail.close()
+
+
+def read_consent(entry: Entry) -> ConsentRecord:
+    """Return the consent of a record. Raises DocumentError for one that is none: it could be a withdrawal."""
+    try:
+        return consent_from(entry.value)
+    except RecordError as bad:
+        raise DocumentError(bad.message, place=f"{CONSENTS}/0/{entry.offset}") from None
 
 
 class ConsentWriter:
@@ -63,12 +82,23 @@ class ConsentWriter:
     def __init__(self, cluster: Cluster, ecosystem: str) -> None:
         self._producer = TransactionalProducer(cluster, f"penstock.{ecosystem}.consents")
         self._producer.init()
+        self._ends = Ends(cluster, [CONSENTS], committed=False)
 
-    def write(self, consents: list[ConsentRecord]) -> None:
-        """Commit `consents` together."""
+    def write(self, consents: list[ConsentRecord]) -> int:
+        """Commit `consents` together; return the last one's offset.
+
+        Raises TransactionAborted when nothing was committed.
+        """
         with self._producer.transaction() as transaction:
             for consent in consents:
                 transaction.produce(CONSENTS, consent.to_value(), key=consent.key(), partition=0)
+            transaction.flush()
+            # Nobody else writes while we hold the transactional id: what lies last is ours.
+            known = self._ends.ask(PATIENCE_S)
+            if known is None:
+                raise TransactionAborted("Kafka does not tell where the consents lie", place=CONSENTS)
+        return known.offsets[0] - 1
 
     def close(self) -> None:
+        self._ends.close()
         self._producer.close()

@@ -25,11 +25,11 @@ class ControlReader:
         entries = list(self._tail.to_end())
         return self._newest(entries)
 
-    def wait_for(self, dataset: str, stop: Event) -> bool:
-        """Wait for a generation that names `dataset`; False when `stop` is set before."""
+    def wait_for(self, dataset: str, stop: Event, lane: int = 0) -> bool:
+        """Wait for a generation that names `dataset`, and `lane` of it; False when `stop` is set before."""
         self.catch_up()
         while not stop.is_set():
-            if self.generation is not None and dataset in self.generation.contracts:
+            if self.generation is not None and _has_lane(self.generation, dataset, lane):
                 return True
             self.poll(0.2)
         return False
@@ -45,6 +45,20 @@ class ControlReader:
         entries = self._tail.poll(wait_s)
         return self._newest(entries) if entries else None
 
+    @property
+    def topic(self) -> str:
+        return self._tail.topic
+
+    @property
+    def position(self) -> int:
+        """The offset up to which every generation was read."""
+        return self._tail.position
+
+    @property
+    def reached(self) -> int:
+        """The end of the topic when it was last reached; negative before that."""
+        return self._tail.reached
+
     def _newest(self, entries: list[Entry]) -> Generation | None:
         if entries:
             self.generation = read_generation(entries[-1])
@@ -52,6 +66,11 @@ class ControlReader:
 
     def close(self) -> None:
         self._tail.close()
+
+
+def _has_lane(generation: Generation, dataset: str, lane: int) -> bool:
+    has = lane == 0 or any(one.lane == lane for one in generation.of_dataset(dataset))
+    return dataset in generation.contracts and has
 
 
 def read_generation(entry: Entry) -> Generation:

@@ -2,52 +2,52 @@
 
 import logging
 import os
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Event
-from typing import Any
 
 from ..processors.lane import LaneProgram
-from ..processors.outcome import Disclosure, Input, Outcome, Refused
+from ..processors.outcome import Input, Outcome, Refused, Tally
 from ..processors.quarantine import QuarantineSealer
 from ..processors.served import WorkerKeys
-from ..schemas.audit import Counts, ExchangeAudit, InputRange
-from ..schemas.disclosure import DisclosureRecord
-from ..schemas.errors import (
-    ConfigurationError,
-    KeyUnavailableError,
-    RecordError,
-    RefusedError,
-    UnavailableError,
-)
+from ..processors.turns import caught_up, terms_of
+from ..schemas.ecosystem import ExchangeManner
+from ..schemas.errors import AgreementKeyError, ConfigurationError, KeyUnavailableError, UnavailableError
 from ..schemas.generation import Generation
+from ..schemas.lane_state import LaneState
 from ..schemas.lanes import lane_group
-from ..schemas.observer import BatchCounts, ExchangeObserver
+from ..schemas.observer import ExchangeObserver
 from ..schemas.ports import KeyStore
-from ..schemas.quarantine import QuarantineRecord
 from ..schemas.reasons import Refusal
-from ..schemas.versioned import pack
-from .consents import ConsentReader
+from ..schemas.slot_record import SlotPlace
+from .accounts import Accounts, Made
+from .catch_up import CatchUp
 from .control import ControlReader
-from .registry_client import RegistryClient
-from .runner import Inbound, Runner
+from .knowledge import Knowledge, require_valid
+from .lanes import Lanes
+from .past import Past, PastReader
+from .runner import DEFAULTS, Inbound, Runner
 from .settings import Cluster
-from .topics import AUDIT, DISCLOSURES, quarantine_topic
-from .work import Batch, Record
+from .slots import require_last
+from .source import Behind, Common, Source, firsts, inputs, of_agreements, released
+from .work import Batch
+from .writers import Schemas, Writers
 
 log = logging.getLogger(__name__)
 RETRY_S = 1.0
-MOST_UNKNOWN = 100_000
+HURRY_S = 0.001
+"""So long a batch is waited for while there is something to catch up with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A worker's place: which dataset, which number. A restart takes the same slot."""
+    """A worker's place: which dataset, which number, in which lane. A restart takes the same slot."""
 
     ecosystem: str
     dataset: str
     number: int
+    lane: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,10 @@ class World:
 
     cluster: Cluster
     keys: KeyStore
-    registry: RegistryClient
+    registry: Schemas
     observer: ExchangeObserver
     clock: Callable[[], int]
+    manner: ExchangeManner = DEFAULTS
 
 
 class Exchange:
@@ -66,167 +67,191 @@ class Exchange:
 
     def __init__(self, slot: Slot, world: World, control: ControlReader) -> None:
         self._slot = slot
+        self._cluster = world.cluster
         self._keys = world.keys
         self._registry = world.registry
         self._observer = world.observer
         self._clock = world.clock
+        self._manner = world.manner
         self._epoch = world.clock()
-        self._control = control
-        self._consents = ConsentReader(world.cluster)
-        self._unknown: set[int] = set()
-        self._sealer = QuarantineSealer(world.keys, slot.dataset, f"exchange-{slot.number}", os.urandom)
-        self._program = self._compile(control.in_force())
-        self._topic = self._program.contract.topic
-        group = lane_group(slot.ecosystem, self._topic)
-        self._runner = Runner(world.cluster, self._topic, group, str(slot.number), self._prepare)
+        self._told: tuple[dict[str, int], set[str]] = ({}, set())
+        self._knowledge = Knowledge(world.cluster, control)
+        self._topic = self._knowledge.generation.contracts[slot.dataset].contract.topic
+        self._lanes = Lanes(world.cluster, self._topic)
+        self._program = self._compile(self._knowledge.generation)
+        sealer = QuarantineSealer(world.keys, slot.dataset, f"exchange-{slot.number}", os.urandom)
+        self._accounts = Accounts(slot.dataset, self._topic, sealer)
+        group = lane_group(slot.ecosystem, self._topic, slot.lane)
+        self._runner = Runner(world.cluster, self._topic, group, str(slot.number), self, self._require_last)
+        self._catch_up = CatchUp(PastReader(world.cluster, self._topic), self._lanes, self._runner, self)
+        self._place = SlotPlace(self._runner.transactional_id, slot.dataset, group, self._epoch)
 
     def run(self, stop: Event) -> None:
         """Serve until `stop` is set. Raises RoleExit when this process must be started again in its slot."""
-        self._consents.catch_up()
-        self._runner.start()
+        self._program.make_ready()
+        self._runner.start(self._manner)
+        self._knowledge.announce(self._place)
         self._observer.state("running", "")
         waiting = False
         while not stop.is_set():
             try:
-                done = self._runner.step()
-                if not done:
-                    self._observer.idle(self._slot.dataset)
-                    self._refresh()
+                done = self._step()
             except UnavailableError as missing:
                 # The partition waits: what cannot be decided or protected now is neither released nor lost.
                 log.warning("waiting: %s", missing)
                 self._observer.state("waiting", str(missing))
                 waiting = True
-                stop.wait(RETRY_S)
+                self._knowledge.wait(RETRY_S, stop)
             else:
                 # After a rewind the batch takes a moment to come again; until it is done, the slot still waits.
                 waiting = waiting and not done
                 if not waiting:
                     self._observer.state("running", "")
+        self._knowledge.leave()
+
+    def _step(self) -> int:
+        """Do one common batch, then catch up if it is time; return the number of records in the batch."""
+        started = time.monotonic()
+        done = self._runner.step(HURRY_S) if self._catch_up.pending else self._runner.step()
+        if not done:
+            self._observer.idle(self._slot.dataset)
+        if not done or self._catch_up.pending:
+            self._refresh()
+        self._catch_up.step(done, time.monotonic() - started)
+        self._tell()
+        return done
+
+    def _tell(self) -> None:
+        distance = self._lanes.distance(self._runner.positions())
+        if distance != self._told:
+            self._told = distance
+            self._observer.behind(*distance)
 
     def close(self) -> None:
         self._runner.close()
-        self._consents.close()
+        self._catch_up.close()
+        self._lanes.close()
+        self._knowledge.close()
 
     def _compile(self, generation: Generation) -> LaneProgram:
-        self._unknown.clear()
-        worker = WorkerKeys(self._keys, f"{self._slot.dataset}-{self._slot.number}")
-        program = LaneProgram(generation, self._slot.dataset, worker, self._ask_writer)
-        self._observer.generation(generation.number)
+        agreements = [one for one in generation.of_dataset(self._slot.dataset) if one.lane == self._slot.lane]
+        program = self._program_for(generation, [one.agreement.id for one in agreements])
+        self._past_programs: dict[str, LaneProgram] = {}
+        self._lanes.compiled(generation.number, terms_of(agreements))
+        self._observer.generation(generation.number, [one.agreement.id for one in agreements])
         return program
+
+    def _program_for(self, generation: Generation, agreements: list[str]) -> LaneProgram:
+        writers = Writers(self._registry, generation.contracts[self._slot.dataset])
+        worker = WorkerKeys(self._keys, f"{self._slot.dataset}-{self._slot.number}")
+        back_end = self._manner.back_end
+        return LaneProgram(generation, self._slot.dataset, worker, writers.ask, agreements, back_end)
 
     def _refresh(self) -> None:
         """Act on what changed since the last batch: a whole generation, or consents."""
-        self._control.poll()
-        # Not what `poll` returned: where compiling had to wait, the generation that it was for still counts.
-        newest = self._control.in_force()
+        self._knowledge.refresh()
+        # Where compiling had to wait, the generation that it was for still counts.
+        newest = self._knowledge.generation
         if newest.number != self._program.generation.number:
             if self._slot.dataset not in newest.contracts:
                 raise ConfigurationError(f"the dataset `{self._slot.dataset}` is no longer in force")
             self._program = self._compile(newest)
-        self._consents.poll()
 
-    def _ask_writer(self, schema_id: int) -> Mapping[str, Any]:
-        """Look an unknown writer schema up: only a schema that `apply` brought may be decoded.
+    # --- what the runner asks for ---
 
-        Asked once a generation for each id, so that garbage costs little.
-        """
-        schema = None if schema_id in self._unknown else self._ask_registry(schema_id)
-        held = self._program.generation.contracts[self._slot.dataset]
-        if schema is not None and any(schema == brought for brought in held.writers.values()):
-            return schema
-        if len(self._unknown) < MOST_UNKNOWN:
-            self._unknown.add(schema_id)
-        raise RecordError(
-            Refusal.UNKNOWN_SCHEMA,
-            f"schema id {schema_id} is none that `penstock apply` brought for {self._topic}",
-            remedy="add the schema to the data contract and apply it",
-        )
+    def _require_last(self) -> None:
+        require_last(self._cluster, self._place)
 
-    def _ask_registry(self, schema_id: int) -> Mapping[str, Any] | None:
-        try:
-            return self._registry.schema(schema_id)
-        except RefusedError as refused:
-            # Of our credentials, not of this record: it waits until somebody mends them.
-            raise UnavailableError(refused.message, place=refused.place, remedy=refused.remedy) from None
+    def taken_over(self) -> None:
+        """Be told that partitions are newly ours."""
+        self._lanes.taken_over()
 
-    def _prepare(self, batch: list[Inbound]) -> Batch:
+    def prepare(self, batch: list[Inbound]) -> Batch:
+        """Decide and protect a batch; an agreement whose own key is missing is put aside."""
         try:
             return self._prepared(batch)
+        except AgreementKeyError as missing:
+            log.warning("%s", missing)
+            self._lanes.refuse(missing.place, "key_unavailable")
+            return self.prepare(batch)
         except KeyUnavailableError as missing:
             # Of the store, not of this batch: whoever restores it should find everything where it was.
             raise UnavailableError(missing.message, place=missing.place, remedy=missing.remedy) from None
 
+    def refused(self, topics: Mapping[str, str]) -> bool:
+        """Be told which topics took no record, and why; False where that is for everybody to wait for."""
+        views = {one.view_topic: one.agreement.id for one in self._program.agreements}
+        for topic, error in topics.items():
+            log.warning("no record was taken for %s (%s)", topic, error)
+            if topic in views:
+                self._lanes.refuse(views[topic], error)
+        return topics.keys() <= views.keys()
+
+    def isolate(self, record: Inbound, detail: str) -> Batch:
+        """Put one record in quarantine that failed alone, again and again."""
+        self._refresh()
+        turn = self._lanes.turn({record.partition: record.offset})
+        refused = Refused(Input(record.partition, record.offset, record.value), Refusal.POISON, detail)
+        return self._batch(Common([record], turn), Outcome(refused=[refused]))
+
     def _prepared(self, batch: list[Inbound]) -> Batch:
         self._refresh()
-        decided_at = self._clock()
-        inputs = [Input(one.partition, one.offset, one.value) for one in batch]
-        outcome = self._program.process(inputs, decided_at, self._consents.given, os.urandom)
-        records = [self._audit(batch, outcome, decided_at)]
-        records += [self._disclosure(one, decided_at) for one in outcome.disclosures]
-        records += [self._quarantine(one, decided_at) for one in outcome.refused]
-        return Batch(records, outcome.outputs, self._observer, self._counts(batch, outcome))
+        turn = self._lanes.turn(firsts(batch))
+        at_ms = self._clock()
+        outcome = self._program.process(inputs(batch), at_ms, self._knowledge.consents, os.urandom, turn)
+        if self._slot.lane:
+            outcome.refused = of_agreements(outcome)
+        return self._batch(Common(batch, turn), outcome, at_ms)
 
-    def _audit(self, batch: Sequence[Inbound], outcome: Outcome, decided_at: int) -> Record:
-        audit = ExchangeAudit(
-            dataset=self._slot.dataset,
+    # --- what catching up asks for, after `_refresh` ---
+
+    def past(self, state: LaneState, past: Past, position: int) -> Batch:
+        """Decide and protect what one agreement is owed."""
+        at_ms = self._clock()
+        if state.agreement not in self._past_programs:
+            self._past_programs[state.agreement] = self._program_for(self._program.generation, [state.agreement])
+        program = self._past_programs[state.agreement]
+        outcome = program.process(inputs(past.records), at_ms, self._knowledge.consents, os.urandom)
+        nobodys = frozenset(one.source.offset for one in outcome.refused if one.agreement is None)
+        outcome.refused = of_agreements(outcome)
+        return self._batch(self._behind(state, past, position, nobodys), outcome, at_ms)
+
+    def isolated(self, state: LaneState, past: Past, position: int, detail: str) -> Batch:
+        """Put what one agreement is owed in quarantine, since it failed alone, again and again."""
+        refused = [Refused(one, Refusal.POISON, detail, agreement=state.agreement) for one in inputs(past.records)]
+        outcome = Outcome(refused=refused, tallies={state.agreement: Tally(quarantined=len(refused))})
+        return self._batch(self._behind(state, past, position, frozenset()), outcome)
+
+    def _behind(self, state: LaneState, past: Past, position: int, nobodys: frozenset[int] = frozenset()) -> Behind:
+        after = caught_up(state, past.upto, position, self._program.generation.number)
+        return Behind(past, after, state.since, nobodys)
+
+    def _batch(self, source: Source, outcome: Outcome, at_ms: int | None = None) -> Batch:
+        made = Made(
             generation=self._program.generation.number,
-            consent_offset=self._consents.offset,
-            decided_at_ms=decided_at,
+            consent_offset=self._knowledge.consent_offset,
+            at_ms=self._clock() if at_ms is None else at_ms,
             slot=self._runner.transactional_id,
             epoch=self._epoch,
-            inputs=_ranges(batch),
-            agreements={
-                key: Counts(one.released, one.withheld, one.quarantined) for key, one in outcome.tallies.items()
-            },
-            refused=sum(one.agreement is None for one in outcome.refused),
-            unclassified=outcome.unclassified,
+            lane=self._slot.lane,
         )
-        return Record(AUDIT, pack(audit.to_record()), key=self._slot.dataset.encode())
-
-    def _disclosure(self, one: Disclosure, decided_at: int) -> Record:
-        told = DisclosureRecord(
-            subject=one.subject,
-            dataset=self._slot.dataset,
-            source=self._place(one.source),
-            at_ms=decided_at,
-            generation=self._program.generation.number,
-            decisions=one.decisions,
-        )
-        return Record(DISCLOSURES, pack(told.to_record()), key=one.subject)
-
-    def _place(self, source: Input) -> str:
-        return f"{self._topic}/{source.partition}/{source.offset}"
-
-    def _quarantine(self, refused: Refused, at_ms: int) -> Record:
-        record = QuarantineRecord(
-            reason=refused.reason,
-            detail=refused.detail,
-            dataset=self._slot.dataset,
-            source=self._place(refused.source),
-            schema_id=refused.schema_id,
-            agreement=refused.agreement,
-            at_ms=at_ms,
-            original=refused.source.value,
-        )
-        sealed = self._sealer.seal(record, refused.subject)
-        return Record(quarantine_topic(self._slot.dataset), sealed, headers=record.headers())
-
-    def _counts(self, batch: Sequence[Inbound], outcome: Outcome) -> BatchCounts:
-        return BatchCounts(
-            dataset=self._slot.dataset,
-            events=len(batch),
-            released={key: tally.released for key, tally in outcome.tallies.items()},
-            withheld={key: dict(tally.withheld) for key, tally in outcome.tallies.items()},
-            quarantined=dict(Counter(one.reason for one in outcome.refused)),
-            lag_seconds=max(0.0, (self._clock() - min(one.appended_ms for one in batch)) / 1000),
+        return Batch(
+            audit=self._accounts.audit(source, outcome, made),
+            disclosures=self._accounts.disclosures(outcome, made),
+            quarantine=self._accounts.quarantine(outcome, made),
+            states=self._accounts.states(source),
+            releases=outcome.outputs,
+            current=lambda: self._require_current(made, outcome),
+            done=lambda: self._done(source, outcome),
+            observer=self._observer,
+            counts=self._accounts.counts(source, outcome, self._clock()),
         )
 
+    def _require_current(self, made: Made, outcome: Outcome) -> None:
+        require_valid(self._program.generation, made.at_ms, self._clock())
+        self._knowledge.require_current(made.generation, lambda: released(outcome))
 
-def _ranges(batch: Sequence[Inbound]) -> dict[int, InputRange]:
-    """Return, per partition, the first offset and the one after the last, and how many records lie between."""
-    found: dict[int, InputRange] = {}
-    for one in batch:
-        first, _, records = found.get(one.partition, (one.offset, 0, 0))
-        found[one.partition] = InputRange(first, one.offset + 1, records + 1)
-    return found
+    def _done(self, source: Source, outcome: Outcome) -> None:
+        self._lanes.committed(source.states)
+        if source.catch_up and outcome.outputs:
+            self._lanes.mend(source.catch_up)

@@ -3,15 +3,15 @@
 import base64
 import json
 import os
-import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ..schemas.errors import ConfigurationError, DocumentError, PenstockError, RefusedError, UnavailableError
+from .https import Certificate, opener
 
 PATIENCE_S = 10.0
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
@@ -22,19 +22,21 @@ _MOST_BYTES = 16 * 1024 * 1024
 class RegistryClient:
     """Registers schemas and looks them up. An id's schema never changes, so it is asked for once and kept.
 
-    `basic` (user, password) or a bearer `token` goes with every request and into no message. `ca_file` names the
-    certificates to trust instead of the system's. Safe to share between threads. Every method raises
-    UnavailableError when the registry does not answer (the same call may succeed later), RefusedError when it does
+    `basic` (user, password) or a bearer `token` goes with every request and into no message; one that is a function
+    is called for each request, and what it raises comes through. `ca_file` names the certificates to trust instead of
+    the system's, `certificate` files of our own. Safe to share between threads. Every method raises UnavailableError
+    when the registry does not answer (the same call may succeed later), RefusedError when it does
     not let us in.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whom we believe, and who we are
         self,
         url: str,
         *,
         basic: tuple[str, str] | None = None,
-        token: str | None = None,
+        token: str | Callable[[], str] | None = None,
         ca_file: str | None = None,
+        certificate: Certificate | None = None,
         timeout_s: float = PATIENCE_S,
     ) -> None:
         parts = urlsplit(url.rstrip("/"))
@@ -46,11 +48,9 @@ class RegistryClient:
         self._address = url.rstrip("/")
         self._timeout_s = timeout_s
         self._headers = {"Accept": MEDIA_TYPE, "Content-Type": MEDIA_TYPE, "User-Agent": "penstock"}
-        if token:
-            self._headers["Authorization"] = f"Bearer {token}"
-        elif basic:
-            self._headers["Authorization"] = f"Basic {base64.b64encode(':'.join(basic).encode()).decode()}"
-        self._opener = _opener(self._address, ca_file)
+        login = f"Basic {base64.b64encode(':'.join(basic).encode()).decode()}" if basic else ""
+        self._authorization = _bearer(token) if token else lambda: login
+        self._opener = opener(self._address, ca_file, certificate)
         self._schemas: dict[int, dict[str, Any]] = {}
 
     def register(self, subject: str, schema: Mapping[str, Any]) -> int:
@@ -83,7 +83,9 @@ class RegistryClient:
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self._address + path, data, self._headers, method=method)  # noqa: S310 - http(s)
+        headers = {**self._headers, "Authorization": self._authorization()}
+        headers = {name: said for name, said in headers.items() if said}
+        request = urllib.request.Request(self._address + path, data, headers, method=method)  # noqa: S310 - http(s)
         try:
             with self._opener.open(request, timeout=self._timeout_s) as response:
                 answer = json.loads(response.read(_MOST_BYTES))
@@ -120,25 +122,12 @@ class RegistryClient:
         )
 
 
-def _opener(place: str, ca_file: str | None) -> urllib.request.OpenerDirector:
-    """No redirects and no proxy from the environment: the registry is where the documents say."""
-    try:
-        tls = ssl.create_default_context(cafile=ca_file)
-    except OSError as failure:
-        msg = f"the certificates cannot be read ({_reason(failure)})"
-        raise ConfigurationError(msg, place=ca_file or place, remedy="name a PEM file") from None
-    return urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=tls), _NoRedirect()
-    )
+def _bearer(token: str | Callable[[], str]) -> Callable[[], str]:
+    return lambda: f"Bearer {token() if callable(token) else token}"
 
 
 class _NotFound(PenstockError):  # noqa: N818 - an answer, told apart in this module
     """The registry says that it has no such schema. A 404 of anything else, such as a proxy, says nothing of that."""
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        """Follow nothing: credentials and schemas go to the stated address only."""
 
 
 def _part(text: str) -> str:

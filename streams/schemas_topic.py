@@ -4,14 +4,12 @@ import time
 from collections.abc import Sequence
 
 from ..schemas.errors import UnavailableError
+from ..schemas.lanes import REGISTRY_WRITER
 from ..schemas.registry_records import RegistryRecord
 from .settings import Cluster
 from .tail import Entry, Tail
 from .topics import SCHEMAS
 from .transaction import TransactionalProducer
-
-WRITER_ID = "penstock.registry"
-"""Transactional id of the writer: one for the topic, so that a second writer fences the first."""
 
 PATIENCE_S = 20.0
 
@@ -35,7 +33,7 @@ class SchemasTopic:
         """
         if self._producer is not None:
             return []
-        producer = TransactionalProducer(self._cluster, WRITER_ID)
+        producer = TransactionalProducer(self._cluster, REGISTRY_WRITER)
         try:
             producer.init()
             records = self.catch_up()

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..schemas.access import SESSIONLESS_GROUP
 from ..schemas.limits import MAX_RECORD_BYTES
+from ..schemas.principals import member_principal
 
 FRAME_BYTES = 16_384
 """Room for a record's headers and frame, which the client counts too; brokers take 1,048,588 bytes by default."""
@@ -51,13 +53,15 @@ class Cluster:
             "log_level": 6,
             # A killed worker holds its partitions' readers back for at most this long.
             "transaction.timeout.ms": 15_000,
+            # One topic that is gone is not to hold the others back: it is missing after half a second.
+            "topic.metadata.propagation.max.ms": 500,
         }
 
     def reader(self) -> dict[str, Any]:
         """Return settings of a consumer that keeps its own place: committed records only, no group commits."""
         return {
             **self.client(),
-            "group.id": "penstock.unused",
+            "group.id": self._unused_group(),
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "isolation.level": "read_committed",
@@ -65,6 +69,12 @@ class Cluster:
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 100,
         }
+
+    def _unused_group(self) -> str:
+        """Return the group that readers name and never join: the client looks it up, so one must have a right to it."""
+        user = self.security.get("sasl.username", "")
+        member = user.removeprefix(member_principal(""))
+        return f"{member}.unused" if member != user else SESSIONLESS_GROUP
 
     def member(self, group: str, instance: str) -> dict[str, Any]:
         """Return settings of a static member of a consumer group.
@@ -77,7 +87,9 @@ class Cluster:
             "group.id": group,
             "group.instance.id": instance,
             "partition.assignment.strategy": "cooperative-sticky",
-            "session.timeout.ms": 10_000,
+            # Longer than a broker takes to come back: else the member gives itself up meanwhile. A process that is
+            # killed does not wait for it, since its successor takes the place over at once.
+            "session.timeout.ms": 20_000,
             "heartbeat.interval.ms": 2_000,
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,

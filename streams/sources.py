@@ -13,7 +13,7 @@ from .transaction import Transaction
 
 
 class SourcePositions:
-    """What `penstock.sources` says of one source, as of when it was read.
+    """What `penstock.sources` says of one source, as of when it was read: its position, and when it last moved.
 
     Raises DocumentError for a position that cannot be read: starting over would publish everything again.
     """
@@ -21,10 +21,11 @@ class SourcePositions:
     def __init__(self, cluster: Cluster, source: str) -> None:
         self._source = source
         self.position: Mapping[str, Any] | None = None
+        self.moved_ms: int | None = None
         self._finished: set[str] = set()
         tail = Tail(cluster, SOURCES)
         try:
-            for entry in tail.to_end():
+            for entry in tail.to_settled_end():  # other sources write here too
                 self._take((entry.key or b"").decode(errors="replace"), entry)
         finally:
             tail.close()
@@ -32,6 +33,7 @@ class SourcePositions:
     def _take(self, key: str, entry: Entry) -> None:
         if key == self._source:
             self.position = _position(entry)
+            self.moved_ms = entry.appended_ms
         elif key.startswith(f"{self._source}/"):
             self._finished.add(key.removeprefix(f"{self._source}/"))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ..schemas.errors import UnavailableError
-from .clients import Complaint, make
+from .clients import NO_TOPIC, Complaint, make
 from .consuming import take
 from .settings import Cluster
 
@@ -17,14 +17,11 @@ NOT_KNOWN = -1
 FIRST = 0
 """Where reading begins. Asked for the beginning by its name, the client first asks the broker which offset that is, and
 waits half a second before it does. Where records were deleted, it goes to the first that is left."""
+SETTLED_S = 60.0
+"""A transaction of somebody who was killed ends within 15 s, and Kafka looks for such every 10 s."""
 ASK_S = 1.0
 STEP_S = 0.05
 """The client fills a batch or waits this long, even when the end is reached at once: it is the price of every look."""
-_ABSENT = {
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 - the client's own constant
-    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - the client's own constant
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +83,31 @@ class Tail:
         if not ended:
             raise UnavailableError("it could not be read to its end", place=self.topic, remedy="is Kafka running?")
 
+    def to_settled_end(self) -> Iterator[Entry]:
+        """Yield every further record up to the topic's end as of now, also what lies behind open transactions.
+
+        A reader of committed records stops before the first transaction that is open, whoever's it is; what was
+        committed behind it is waited for. Raises as `to_end` does.
+        """
+        yield from self.to_end()
+        end, deadline = self._end_now(), time.monotonic() + SETTLED_S
+        while self._end < end or end == NOT_KNOWN:
+            if time.monotonic() > deadline or end == NOT_KNOWN:
+                why = "Kafka does not tell its end" if end == NOT_KNOWN else "a transaction in it does not end"
+                raise UnavailableError(why, place=self.topic, remedy="is Kafka running?")
+            time.sleep(STEP_S)
+            yield from self.to_end()
+
+    @property
+    def reached(self) -> int:
+        """The end of the topic when it was last reached, markers included; NOT_KNOWN before that."""
+        return self._end
+
+    @property
+    def position(self) -> int:
+        """The offset up to which everything committed was given; 0 or less before anything was."""
+        return max(self._end, self.offset + 1)
+
     def _end_now(self) -> int:
         """Return the offset after the last record of any kind; NOT_KNOWN when Kafka does not say it.
 
@@ -119,7 +141,7 @@ class Tail:
                 offset = message.offset()
                 self._end = NOT_KNOWN if offset is None else offset
                 yield None
-            elif error.code() in _ABSENT:
+            elif error.code() in NO_TOPIC:
                 raise self._absent()
 
     def close(self) -> None:

@@ -15,15 +15,38 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but
 from confluent_kafka.cimpl import NewTopic
 
 from ..schemas.errors import ConfigurationError, UnavailableError
+from ..schemas.topic_names import (
+    AUDIT,
+    CONSENTS,
+    CONTROL,
+    DISCLOSURES,
+    LANES,
+    SCHEMAS,
+    SLOTS,
+    SOURCES,
+    quarantine_topic,
+)
 from .clients import Complaint, ask_topics, make
 from .settings import Cluster
 
-CONTROL = "penstock.control"
-CONSENTS = "penstock.consents"
-SOURCES = "penstock.sources"
-AUDIT = "penstock.audit"
-DISCLOSURES = "penstock.disclosures"
-SCHEMAS = "_schemas"
+__all__ = [
+    "AUDIT",
+    "COMPACTED",
+    "CONSENTS",
+    "CONTROL",
+    "DISCLOSURES",
+    "FOR_EVER",
+    "LANES",
+    "SCHEMAS",
+    "SLOTS",
+    "SOURCES",
+    "TopicSpec",
+    "ensure",
+    "own_topics",
+    "provider_topic",
+    "quarantine_topic",
+    "view_topic",
+]
 
 FOR_EVER = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 COMPACTED = {"cleanup.policy": "compact"}
@@ -39,16 +62,14 @@ class TopicSpec:
     config: Mapping[str, str] = field(default_factory=dict)
 
 
-def quarantine_topic(dataset: str) -> str:
-    return f"quarantine.{dataset}"
-
-
 def own_topics() -> list[TopicSpec]:
     """Return the topics that every ecosystem has."""
     return [
         TopicSpec(CONTROL, 1, FOR_EVER),
         TopicSpec(CONSENTS, 1, COMPACTED),
         TopicSpec(SOURCES, 1, COMPACTED),
+        TopicSpec(LANES, 1, COMPACTED),
+        TopicSpec(SLOTS, 1, COMPACTED),
         TopicSpec(SCHEMAS, 1, COMPACTED),
         TopicSpec(AUDIT, 1, FOR_EVER),
         TopicSpec(DISCLOSURES, 1, FOR_EVER),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..schemas.errors import RecordError
+from ..schemas.reasons import Reason
 from ..schemas.versioned import unpack
 from .settings import Cluster
 from .tail import Tail
@@ -19,6 +20,12 @@ class AgreementTotals:
     withheld: dict[str, int] = field(default_factory=dict)
     quarantined: int = 0
 
+    def take_up(self, records: int) -> None:
+        """Count records that were put aside as decided: what is left under `parked` is still to come."""
+        left = self.withheld.pop(Reason.PARKED, 0) - records
+        if left > 0:
+            self.withheld[Reason.PARKED] = left
+
     def add(self, other: "AgreementTotals") -> None:
         self.delivered += other.delivered
         self.quarantined += other.quarantined
@@ -28,11 +35,18 @@ class AgreementTotals:
 
 @dataclass(slots=True)
 class DatasetTotals:
-    """One dataset's counts: records committed to its provider topic, as far as the exchange has seen them."""
+    """One dataset's counts: records committed to its provider topic, as far as the exchange has seen them.
+
+    `duplicates` were discarded by publishers; `flagged` counts published events by quality flag;
+    `unclassified` values of fields that no contract knows, left out at the door or by every view.
+    """
 
     published: int = 0
     processed: int = 0
     quarantined: int = 0
+    duplicates: int = 0
+    flagged: dict[str, int] = field(default_factory=dict)
+    unclassified: int = 0
 
 
 class Totals:
@@ -62,22 +76,35 @@ class Totals:
             return  # not ours to count; `audit verify` is where it matters
 
     def _published(self, record: Mapping[str, Any]) -> None:
+        """Count a record, or raise before anything of it is counted."""
         published, quarantined = int(record["published"]), int(record["quarantined"])
+        duplicates, unclassified = int(record.get("duplicates", 0)), int(record.get("unclassified", 0))
+        flagged = {flag: int(number) for flag, number in record.get("flagged", {}).items()}
         dataset = self.datasets.setdefault(record["dataset"], DatasetTotals())
         dataset.published += published
         dataset.quarantined += quarantined
+        dataset.duplicates += duplicates
+        dataset.unclassified += unclassified
+        for flag, number in flagged.items():
+            dataset.flagged[flag] = dataset.flagged.get(flag, 0) + number
 
     def _exchanged(self, record: Mapping[str, Any]) -> None:
         """Count a record, or raise before anything of it is counted."""
-        processed = sum(int(records) for _, _, records in record["inputs"].values())
+        first_lane = not record.get("lane") and not record.get("catch_up")  # the others read the same records again
+        processed = sum(int(records) for _, _, records in record["inputs"].values()) if first_lane else 0
         counts = {key: _counted(one) for key, one in record["agreements"].items()}
+        taken_up = int(record.get("taken_up", 0))
         refused = int(record["refused"])
+        unclassified = sum(int(number) for number in record["unclassified"].values())
         dataset = self.datasets.setdefault(record["dataset"], DatasetTotals())
         dataset.processed += processed
         dataset.quarantined += refused
+        dataset.unclassified += unclassified
         for key, one in counts.items():
             dataset.quarantined += one.quarantined
             self.agreements.setdefault(key, AgreementTotals()).add(one)
+        if taken_up:
+            self.agreements[record["catch_up"]].take_up(taken_up)
 
     def close(self) -> None:
         self._tail.close()

@@ -1,102 +1,37 @@
-"""Kafka transactions: the only file that calls a producer's transaction methods.
+"""Kafka transactions: with `open_transaction`, the only file that calls a producer's transaction methods.
 
 Errors fall into three classes (KIP-98, librdkafka's transactional producer): abort and do the work again
 (`TransactionAborted`), the same call again (done here, within a budget), and end the process so that it starts
-again in the same slot (`RoleExit`).
+again in the same slot (`RoleExit`; where a fresh producer in this process would do as well, `InDoubt`).
 """
 
 import contextlib
 import logging
 import math
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, Producer
 
-from ..schemas.errors import PenstockError, RecordError, RoleExit, UnavailableError
-from ..schemas.reasons import Refusal
-from .clients import ClientLog, make
+from ..schemas.errors import PenstockError, RoleExit, UnavailableError
+from .clients import make, reach
+from .open_transaction import BUDGET_S, Header, Step, Transaction
+from .outcomes import CLIENT_ERRORS, InDoubt, NotTaken, TransactionAborted, TransactionOutdated, error_in, weighed
+from .refusals import Refusals, Witness
 from .settings import Cluster
-from .unreturning import returning
+
+__all__ = ["Header", "Transaction", "TransactionAborted", "TransactionOutdated", "TransactionalProducer"]
 
 INIT_S = 30.0
-BUDGET_S = 12.0
-"""A step's patience. Shorter than socket.timeout.ms, which the client sets to transaction.timeout.ms less 0.1 s: what
-got no answer is given up here, before the client sends it again and the first copy can arrive later still."""
-
 CALL_S = 5.0
-GRACE_S = 3.0
+ABORT_S = 2.0
+"""Patience with an abort that a fresh producer follows anyway: that one takes half a second longer without it."""
 PAUSE_S = 0.05
 QUIET_S = 31.0
 """The client keeps quiet for 30 s about a connection that breaks in the same way again."""
 
-_NO_TOPIC = {
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 - the client's own constant
-    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - the client's own constant
-}
-
-Header = tuple[str, bytes]
-Step = Callable[[float], None]
-"""A call that takes at most so many seconds, and may be made again after it timed out."""
-
 log = logging.getLogger(__name__)
-
-
-class TransactionAborted(PenstockError):  # noqa: N818 - a state that the caller acts on: rewind, do the work again
-    """The transaction was aborted, nothing of it is visible to read_committed readers; do the work again."""
-
-
-class Transaction:
-    """An open transaction. Not for use after its `with` block."""
-
-    def __init__(self, producer: Producer, again: Callable[[Step], None]) -> None:
-        self._producer = producer
-        self._again = again
-        self.produced = 0
-
-    def produce(
-        self,
-        topic: str,
-        value: bytes | None,
-        *,
-        key: bytes | None = None,
-        partition: int = -1,
-        headers: Sequence[Header] | None = None,
-    ) -> None:
-        """Hand one record over.
-
-        Raises RecordError (`too_large`) for a record that no topic of ours takes: the transaction may go on without it.
-        """
-        more: dict[str, Any] = {"headers": list(headers)} if headers else {}
-        try:
-            while not self._taken(topic, value=value, key=key, partition=partition, **more):
-                self._producer.poll(0.05)
-        except KafkaException as failure:
-            raise _produce_failure(failure.args[0], topic) from None
-        self.produced += 1
-
-    def _taken(self, topic: str, **record: Any) -> bool:
-        """Give the client a record; False while its queue is full."""
-        try:
-            self._producer.produce(topic, **record)
-        except BufferError:
-            return False
-        return True
-
-    def send_offsets(self, positions: Sequence[TopicPartition], group_metadata: Any) -> None:
-        """Make the consumer group's `positions` part of this transaction."""
-        if positions:
-            self._again(lambda s: self._send_offsets(list(positions), group_metadata, s))
-
-    def _send_offsets(self, positions: list[TopicPartition], group_metadata: Any, patience_s: float) -> None:
-        # When the group's coordinator goes down at the wrong moment the client forgets its time-out and waits without
-        # end (confluentinc/librdkafka#5456, open).
-        def send() -> None:
-            self._producer.send_offsets_to_transaction(positions, group_metadata, patience_s)
-
-        returning(send, patience_s + GRACE_S, "send_offsets_to_transaction")
 
 
 class TransactionalProducer:
@@ -108,44 +43,109 @@ class TransactionalProducer:
 
     def __init__(self, cluster: Cluster, transactional_id: str) -> None:
         self.transactional_id = transactional_id
-        self._ear = _Ear()
+        self._cluster = cluster
+        self._make()
+
+    def _make(self) -> None:
+        self._refusals = Refusals()
+        self._witness = Witness(self._refusals)
         self._began = math.inf
         self._open = False
-        self._producer = make(Producer, cluster.transactional(transactional_id), self._ear)
+        self._replaced: RoleExit | None = None
+        # Called for failures only: what succeeds costs nothing (measured: no difference over 40,000 records).
+        told = {"delivery.report.only.error": True, "on_delivery": self._refusals.delivered}
+        self._producer = make(Producer, {**self._cluster.transactional(self.transactional_id), **told}, self._witness)
 
-    def init(self) -> None:
+    def reach(self) -> None:
+        """Connect, if the cluster answers."""
+        reach(self._producer)
+
+    def init(self, within_s: float | None = None) -> None:
         """Take the transactional id over. Raises UnavailableError when the cluster does not answer in time."""
-        with contextlib.suppress(KafkaException):
-            # A client that knows the brokers finds the coordinator at once; else it looks again after half a second.
-            self._producer.list_topics(timeout=CALL_S)
-        if not self._within(INIT_S, self._producer.init_transactions):
+        self.reach()
+        if not self._within(within_s or INIT_S, self._producer.init_transactions):
             raise UnavailableError(
                 "Kafka does not let a transaction begin",
                 place=self.transactional_id,
                 remedy="check that the brokers are up and reachable",
             )
 
+    def renew(self) -> None:
+        """Go on as a fresh incarnation of the id, which makes void whatever the one before may still have on its way.
+
+        Only for who knows that no other process holds the id: it would be fenced. Raises as `init`; then renew again.
+        Raises RoleExit when the client itself says that one does.
+        """
+        self._require_not_fenced()
+        self.discard()
+        self._make()
+        self.init()
+
+    def _require_not_fenced(self) -> None:
+        """Let a client that is in a fatal state say so, which it does of each step; nothing is sent to Kafka."""
+        try:
+            self._producer.begin_transaction()
+        except CLIENT_ERRORS as failure:
+            error = error_in(failure)
+            outcome = self._weighed(error)
+            if error.fatal() and outcome is not None and not isinstance(outcome, InDoubt):
+                raise outcome from None
+
+    def discard(self) -> None:
+        """Let the client go without a word to Kafka, whatever it is at. Not for use after it."""
+        discard = [self._producer]
+        del self._producer
+        # Letting go waits for the client's threads, and they for connections that may hang.
+        threading.Thread(target=discard.clear, name="discarding", daemon=True).start()
+
+    def in_doubt(self) -> str:
+        """Return why only a fresh incarnation may go on; empty where this one may. For between transactions.
+
+        Raises RoleExit when another process took over.
+        """
+        if self._replaced is not None:
+            raise self._replaced
+        try:
+            self._producer.poll(0)  # serves the client's log
+        except CLIENT_ERRORS as failure:
+            outcome = self._weighed(error_in(failure))
+            if outcome is not None and not isinstance(outcome, InDoubt):
+                raise outcome from None
+            return "the client cannot go on"
+        if self._open:
+            return "the last transaction is open still"
+        return "the connection broke in the last transaction" if self._broke() else ""
+
+    def _broke(self) -> bool:
+        return self._witness.broke_at > self._began - QUIET_S
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Transaction]:
         """Open a transaction; commit when the block ends, abort when it raises.
 
         Raises TransactionAborted when the broker or the client lets it go no further, RoleExit when this process
-        was replaced or nobody knows what became of its transaction; an exception of the block itself is raised
-        again after the abort, also when the abort fails: then the next transaction raises RoleExit.
+        was replaced, InDoubt, which is one, when nobody knows what became of its transaction; an exception of the block
+        itself is raised again after the abort, also when the abort fails: then the next transaction raises InDoubt.
         """
         self._begin()
         try:
-            yield Transaction(self._producer, self._again)
+            yield Transaction(self._producer, self._refusals, self._again)
         except RoleExit:
-            raise  # the next incarnation of the slot ends what is open
+            raise  # the next incarnation ends what is open
+        except NotTaken:
+            self._abort_briefly()
+            raise
         except TransactionAborted:
             self._abort()
             raise
         except BaseException:
             try:
                 self._abort()
-            except RoleExit as failure:
-                log.warning("the abort failed: %s", failure)
+            except InDoubt as doubt:
+                log.warning("the abort failed: %s", doubt)
+            except RoleExit as replaced:
+                log.warning("the abort failed: %s", replaced)
+                self._replaced = replaced
             raise
         self._commit()
 
@@ -156,35 +156,45 @@ class TransactionalProducer:
         copy: a late EndTxn or TxnOffsetCommit would then hit this transaction. A fresh epoch makes it void.
         """
         try:
-            self._producer.poll(0)  # serves the client's log
-            self._begin_unless_broken()
-        except KafkaException as failure:
-            raise RoleExit(f"no transaction can begin ({_name(failure)})", place=self.transactional_id) from None
+            doubt = self.in_doubt()
+            if doubt:
+                raise InDoubt(doubt, place=self.transactional_id)
+            self._began = time.monotonic()
+            self._producer.begin_transaction()
+        except CLIENT_ERRORS as failure:
+            raise self._weighed(error_in(failure)) or InDoubt(
+                f"no transaction can begin ({error_in(failure).name()})", place=self.transactional_id
+            ) from None
+        self._refusals.clear()
         self._open = True
-
-    def _begin_unless_broken(self) -> None:
-        if self._ear.broke_at > self._began - QUIET_S:
-            raise RoleExit("the connection broke in the last transaction", place=self.transactional_id)
-        self._began = time.monotonic()
-        self._producer.begin_transaction()
 
     def _commit(self) -> None:
         try:
             self._again(self._producer.commit_transaction)
         except TransactionAborted:
+            if self._refusals.any:
+                self._abort_briefly()
+                raise NotTaken(self._refusals.topics, place=self.transactional_id) from None
             self._abort()
             raise
         self._open = False
 
-    def _abort(self) -> None:
+    def _abort(self, budget_s: float | None = None) -> None:
         """Abort. The client itself drops what it has not sent and waits for what it has."""
-        self._again(self._producer.abort_transaction)
+        self._again(self._producer.abort_transaction, budget_s)
         self._open = False
 
-    def _again(self, step: Step) -> None:
+    def _abort_briefly(self) -> None:
+        """Abort if that is quick; what is left open is for a fresh incarnation to end."""
+        try:
+            self._abort(ABORT_S)
+        except InDoubt as doubt:
+            log.info("%s", doubt)
+
+    def _again(self, step: Step, budget_s: float | None = None) -> None:
         """Take a step of an open transaction; one without an outcome is for a fresh incarnation to clear up."""
-        if not self._within(BUDGET_S, step):
-            raise RoleExit("Kafka did not finish a transaction step in time", place=self.transactional_id)
+        if not self._within(budget_s or BUDGET_S, step):
+            raise InDoubt("Kafka did not finish a transaction step in time", place=self.transactional_id)
 
     def _within(self, budget_s: float, step: Step) -> bool:
         """Take `step` until it succeeds; False after `budget_s`. Only the same call may follow one that timed out."""
@@ -192,19 +202,17 @@ class TransactionalProducer:
         while (left := deadline - time.monotonic()) > 0:
             try:
                 step(min(CALL_S, left))
-            except KafkaException as failure:
-                self._weigh(failure.args[0])
+            except CLIENT_ERRORS as failure:
+                outcome = self._weighed(error_in(failure))
+                if outcome is not None:
+                    raise outcome from None
                 time.sleep(PAUSE_S)
             else:
                 return True
         return False
 
-    def _weigh(self, error: KafkaError) -> None:
-        """Return when the same call is to be made again."""
-        if error.txn_requires_abort():
-            raise TransactionAborted(f"the transaction was aborted ({error.name()})", place=self.transactional_id)
-        if not (error.retriable() or error.code() == KafkaError._TIMED_OUT):  # noqa: SLF001 - the client's own constant
-            raise RoleExit(f"the producer cannot go on ({error.name()})", place=self.transactional_id)
+    def _weighed(self, error: KafkaError) -> PenstockError | None:
+        return weighed(error, self.transactional_id)
 
     def close(self) -> None:
         """Let the client's threads go. Not for use after it.
@@ -215,31 +223,3 @@ class TransactionalProducer:
         if not self._open:
             self._producer.close()
         del self._producer
-
-
-class _Ear(ClientLog):
-    """Hears of broken connections that the client mended by itself: its log alone tells of them."""
-
-    def __init__(self) -> None:
-        self.broke_at = -math.inf
-
-    def log(self, level: int, form: str, *words: str) -> None:
-        super().log(level, form, *words)
-        # A connection that broke before it was UP carried nothing of a transaction.
-        if words[0] == "FAIL" and ("in state" not in words[-1] or "in state UP" in words[-1]):
-            self.broke_at = time.monotonic()
-
-
-def _produce_failure(error: KafkaError, topic: str) -> PenstockError:
-    if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-        return RecordError(Refusal.TOO_LARGE, f"the record is larger than {topic} takes", place=topic)
-    if error.code() in _NO_TOPIC:
-        return UnavailableError("the topic or its partition does not exist", place=topic, remedy="penstock apply DIR")
-    if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - the client's own constant
-        return RoleExit(f"the producer cannot go on ({error.name()})", place=topic)
-    return TransactionAborted(f"a record was not accepted ({error.name()})", place=topic)
-
-
-def _name(failure: KafkaException) -> str:
-    error: KafkaError = failure.args[0]
-    return error.name()

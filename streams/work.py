@@ -1,15 +1,16 @@
 """The work of one batch: which records, in which order, and who is told when it is committed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..processors.outcome import Output
+from ..schemas.crash_points import passing
 from ..schemas.observer import BatchCounts, ExchangeObserver
 from .transaction import Transaction
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record for one of our own topics, all of which have one partition."""
 
     topic: str
@@ -22,22 +23,44 @@ class Record:
 class Batch:
     """The work of one batch: accounts first, then releases.
 
-    Should a transaction ever be torn, it then tells of more than was released, not of less.
+    Should a transaction ever be torn, it then tells of more than was released, not of less. `current` raises
+    TransactionAborted when what was decided is out of date. `done` is called once all of it is committed.
     """
 
-    accounts: Sequence[Record]
+    audit: Record
+    disclosures: Sequence[Record]
+    quarantine: Sequence[Record]
+    states: Sequence[Record]
     releases: Sequence[Output]
+    current: Callable[[], None]
+    done: Callable[[], None]
     observer: ExchangeObserver
     counts: BatchCounts
 
     def produce(self, transaction: Transaction) -> None:
-        for one in self.accounts:
-            transaction.produce(one.topic, one.value, key=one.key, headers=one.headers, partition=0)
-        for output in self.releases:
-            transaction.produce(output.topic, output.value, key=output.key, partition=output.partition)
+        _own(transaction, [self.audit])
+        passing("audit_produced")
+        _own(transaction, self.disclosures)
+        passing("disclosures_produced")
+        _own(transaction, self.quarantine)
+        passing("quarantine_produced")
+        _own(transaction, self.states)
+        transaction.produce_all(self.releases)
+        passing("releases_produced")
+
+    def check(self) -> None:
+        self.current()
 
     def committed(self, seconds: float) -> None:
+        self.done()
         self.observer.batch(self.counts, seconds)
 
     def aborted(self) -> None:
         self.observer.aborted()
+
+
+def _own(transaction: Transaction, records: Sequence[Record]) -> None:
+    for one in records:
+        if one.headers:
+            transaction.produce(one.topic, one.value, key=one.key, headers=one.headers, partition=0)
+    transaction.produce_all((one.topic, 0, one.key, one.value) for one in records if not one.headers)

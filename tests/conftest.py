@@ -3,13 +3,15 @@
 import os
 import time
 import uuid
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from sharing_out import Shares, long_first
+from time_spent import TimeSpent
 
 from penstock.ops.broker.embedded import EmbeddedBroker, install
 from penstock.schemas.errors import PenstockError
@@ -31,7 +33,7 @@ def kafka(
     kafka_installed: None,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[EmbeddedBroker]:
-    """A running Kafka for the whole session: `.bootstrap`, `.log_dirs` (raw segments), `.log` (what it logs).
+    """A running Kafka for the session, open to all: `.bootstrap`, `.log_dirs` (raw segments), `.log` (what it logs).
 
     Shared: a test makes topics of its own (`hands.topic()`), never stops it, and expects others' topics in it.
     """
@@ -59,10 +61,11 @@ def wait_until() -> Callable[..., None]:
 
 
 class Hands:
-    """Plain client calls against one broker, with nothing of ours in between."""
+    """Plain client calls against one broker, with nothing of ours in between; `kafka` is where, or client settings."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._base = {"bootstrap.servers": bootstrap, "socket.nagle.disable": True}
+    def __init__(self, kafka: str | Mapping[str, str]) -> None:
+        where = {"bootstrap.servers": kafka} if isinstance(kafka, str) else kafka
+        self._base = {**where, "socket.nagle.disable": True}
 
     def topic(self, name: str = "", partitions: int = 1, **config: str) -> str:
         """Creates a topic (of an unused name unless one is given) and returns its name."""
@@ -108,23 +111,31 @@ def hands(kafka: EmbeddedBroker) -> Hands:
 
 @pytest.fixture(scope="session")
 def hands_on() -> type[Hands]:
-    """For a broker of the test's own: `hands_on(broker.bootstrap)`."""
+    """For a broker of the test's own: `hands_on(broker.bootstrap)`, or with a client's settings."""
     return Hands
 
 
-_seconds: dict[str, float] = defaultdict(float)
+_times = os.environ.get("PENSTOCK_TEST_TIMES")
+_spent = TimeSpent(Path(_times) if _times else None)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Add each phase of a test to its folder's share of the time."""
-    folder = report.nodeid.replace("\\", "/").removeprefix("tests/").partition("/")[0]
-    _seconds[folder] += report.duration
+    _spent.add(report.nodeid, report.duration)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say where the time went, folder by folder."""
-    shares = sorted(_seconds.items(), key=lambda share: -share[1])
+    """Say where the time went, folder by folder; what ran on several processes counts for each."""
     terminalreporter.section("time")
-    for folder, seconds in shares:
-        terminalreporter.write_line(f"{seconds:7.1f} s  {folder}")
-    terminalreporter.write_line(f"{sum(_seconds.values()):7.1f} s  all")
+    for line in _spent.table():
+        terminalreporter.write_line(line)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin what takes longest."""
+    items[:] = long_first(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
+    """Share the tests out our way."""
+    return Shares(config, log)

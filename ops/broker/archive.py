@@ -7,6 +7,7 @@ SHA-256 is part of its name and is checked before every start; without an archiv
 
 import contextlib
 import hashlib
+import secrets
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,11 +16,14 @@ from pathlib import Path
 from ...schemas.errors import PenstockError
 from ..processes import dying_with_parent
 from . import ports, storage
+from .guard import Guard
 from .jars import Say, digest, exclusive
 from .jvm import Jvm
 from .probe import wait_ready
 
 _AOT_SINCE = 25
+_OF = "a guarded broker"
+"""What the archive was made of; another name when that changes."""
 
 
 def with_archive(jvm: Jvm, home: Path, say: Say) -> Jvm:
@@ -44,7 +48,7 @@ def _flags(jvm: Jvm) -> tuple[str, str]:
 
 def _stem(jvm: Jvm, home: Path) -> Path:
     """One archive per Java and class path: the JVM takes it for no other."""
-    identity = "\n".join([str(jvm.java.executable), jvm.java.build, *map(str, jvm.class_path), *jvm.options])
+    identity = "\n".join([_OF, str(jvm.java.executable), jvm.java.build, *map(str, jvm.class_path), *jvm.options])
     return home / "archives" / f"java-{jvm.java.version}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
 
@@ -89,7 +93,10 @@ def _record(jvm: Jvm) -> None:
 @contextlib.contextmanager
 def _scratch_kafka(jvm: Jvm, root: Path) -> Iterator[subprocess.Popen[bytes]]:
     port, controller_port = ports.choose(root)
-    storage.format_once(jvm, root, storage.configure(root, port, controller_port, {}))
+    # Guarded as they all are, so that the classes of that are in the archive too.
+    guard = Guard(secrets.token_urlsafe(), secrets.token_urlsafe())
+    pairs = storage.configure(root, port, controller_port, guard.settings())
+    storage.format_once(jvm, root, pairs, guard.users())
     quiet = subprocess.DEVNULL
     with subprocess.Popen(dying_with_parent(jvm.kafka(root)), stdin=quiet, stdout=quiet, stderr=quiet) as kafka:
         try:

@@ -1,5 +1,6 @@
 """What Kafka is told: `server.properties` for a combined node on loopback, sized for a small machine."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,9 +9,9 @@ NODE_ID = 1
 _FIXED = {
     "process.roles": "broker,controller",
     "node.id": NODE_ID,
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": "CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "controller.listener.names": "CONTROLLER",
-    "inter.broker.listener.name": "PLAINTEXT",
+    "inter.broker.listener.name": "CLIENT",
     # One replica: there is nobody to copy to.
     "default.replication.factor": 1,
     "min.insync.replicas": 1,
@@ -51,11 +52,11 @@ _FIXED = {
 
 
 def properties(data: Path, port: int, controller_port: int, extra: Mapping[str, str]) -> dict[str, str]:
-    """Everything in `server.properties`; `extra` wins (SASL, an authorizer, a test's short interval)."""
+    """Everything in `server.properties`; `extra` wins (the guard, a test's short interval)."""
     placed = {
         "log.dirs": data,
-        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "listeners": f"CLIENT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"CLIENT://127.0.0.1:{port}",
         "controller.quorum.voters": f"{NODE_ID}@127.0.0.1:{controller_port}",
     }
     return {key: str(value) for key, value in {**_FIXED, **placed, **extra}.items()}
@@ -71,6 +72,14 @@ def controller_alone(pairs: Mapping[str, str]) -> dict[str, str]:
         "broker.session.timeout.ms": "20",
         "broker.heartbeat.interval.ms": "10",
     }
+
+
+def write_secret(file: Path, text: str) -> None:
+    """Write a file that only its owner may read: Kafka's settings hold passwords."""
+    file.unlink(missing_ok=True)  # an older one may be open to others
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        out.write(text)
 
 
 def render(pairs: Mapping[str, str]) -> str:

@@ -10,8 +10,9 @@ from typing import IO, Self
 
 from ...schemas.errors import ConfigurationError, PenstockError, UnavailableError
 from ..processes import dying_with_parent
-from . import ports, storage
+from . import adopting, ports, storage
 from .archive import with_archive
+from .guard import Guard
 from .jars import Say, cache_dir, ensure_jars, require_space, say_to_stderr
 from .java import find_java
 from .jvm import Jvm
@@ -32,15 +33,17 @@ def install(say: Say = say_to_stderr) -> Jvm:
 class EmbeddedBroker:
     """Kafka in `root`, listening on loopback, one replica.
 
-    The lock on `root` is held by the Kafka process itself and ends with it, however it ends. `extra` overrides
-    single settings of `server.properties`.
+    The lock on `root` is held by the Kafka process itself and ends with it, however it ends. Without a `guard` it lets
+    everybody in: for tests of clients, never for an ecosystem. `extra` overrides single settings of
+    `server.properties`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each a thing that a test sets by itself
         self,
         root: Path,
         *,
         port: int | None = None,
+        guard: Guard | None = None,
         extra: Mapping[str, str] | None = None,
         free_bytes: Callable[[Path], int] | None = None,
         say: Say = say_to_stderr,
@@ -50,7 +53,8 @@ class EmbeddedBroker:
         self.log = self.root / "logs" / "broker.0.log"
         self.output = self.root / "logs" / "broker.out"
         self._fixed_port = port
-        self._extra = dict(extra or {})
+        self._guard = guard
+        self._extra = {**(guard.settings() if guard else {}), **(extra or {})}
         self._free_bytes = free_bytes
         self._say = say
         self._port = ports.kept(self.root)[0] or 0
@@ -77,12 +81,21 @@ class EmbeddedBroker:
         try:
             self._port, controller_port = ports.choose(self.root, self._fixed_port)
             pairs = storage.configure(self.root, self._port, controller_port, self._extra)
-            storage.format_once(jvm, self.root, pairs)
-            bury_if_crashed(jvm, self.root, pairs)
+            self._bring_data(jvm, pairs)
         except BaseException:
             self.release()
             raise
         self._command = jvm.kafka(self.root)
+
+    def _bring_data(self, jvm: Jvm, pairs: Mapping[str, str]) -> None:
+        """Data that is formatted, without a dead broker in it, and knows its guard."""
+        guard = self._guard
+        if storage.format_once(jvm, self.root, pairs, guard.users() if guard else {}) and guard:
+            adopting.note(self.root, guard)
+        bury_if_crashed(jvm, self.root, pairs)
+        if guard and not adopting.knows(self.root, guard):
+            self._say("Kafka's data is brought under guard, once")
+            adopting.adopt(jvm, self.root, pairs, guard)
 
     def command(self) -> list[str]:
         """The prepared Kafka as an argument list whose first is an absolute path."""
@@ -93,9 +106,17 @@ class EmbeddedBroker:
 
         The calling thread counts as the parent: it must live as long as the broker may.
         """
+        self.launch()
+        return self.answering(timeout_s)
+
+    def launch(self) -> None:
+        """The first half of `start`: one node of several answers only when others run too."""
         self.prepare()
         self._process = self._spawn(self._prepared_lock())
         self.release()  # the child holds it now
+
+    def answering(self, timeout_s: float = 60.0) -> str:
+        """The second half of `start`."""
         try:
             wait_ready(self.bootstrap, timeout_s, alive=self._is_alive)
         except UnavailableError as error:

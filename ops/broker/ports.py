@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...schemas.errors import ConfigurationError, UnavailableError
 
-_RANGE = range(20_000, 32_000)
+RANGE = range(20_000, 32_000)
 """Outgoing connections take their ports above: a broker that is down for a moment finds its own still free."""
 
 
@@ -48,9 +48,9 @@ def kept(root: Path) -> tuple[int | None, int | None]:
 def _free_or_new(before: int | None, *, besides: int | None) -> int:
     if before is not None and before != besides and is_free(before):
         return before
-    for port in random.SystemRandom().sample(_RANGE, 500):
+    for port in random.SystemRandom().sample(RANGE, 500):
         if port != besides and is_free(port):
             return port
     raise UnavailableError(
-        f"no free port between {_RANGE.start} and {_RANGE.stop}", place="127.0.0.1", remedy="name one that is free"
+        f"no free port between {RANGE.start} and {RANGE.stop}", place="127.0.0.1", remedy="name one that is free"
     )

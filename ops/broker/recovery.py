@@ -30,7 +30,7 @@ def bury_if_crashed(jvm: Jvm, root: Path, pairs: Mapping[str, str], timeout_s: f
     data = root / "data"
     if (data / "__cluster_metadata-0").exists() and not (data / ".kafka_cleanshutdown").exists():
         file = root / "recovery.properties"
-        file.write_text(config.render(config.controller_alone(pairs)), encoding="utf-8")
+        config.write_secret(file, config.render(config.controller_alone(pairs)))
         _run_until_buried(jvm.run(root, "kafka.Kafka", str(file)), timeout_s)
 
 

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...schemas.errors import PenstockError
+from ...schemas.principals import OPERATOR
+from ..access.passwords import Passwords
 from ..home import Home
 from ..processes import die_with_parent, write_status
 from .embedded import EmbeddedBroker
+from .guard import BROKER, Guard
 from .jars import say_to_stderr
 
 STATUS_FILE = "broker.json"
@@ -29,7 +32,7 @@ def run_broker(
     """
     parent = os.getppid()
     home = Home(Path(ecosystem_dir).resolve())
-    broker = EmbeddedBroker(home.broker, port=port, extra=extra)
+    broker = EmbeddedBroker(home.broker, port=port, guard=_guard(home), extra=extra)
     broker.prepare()
     facts = {"pid": os.getpid(), "bootstrap": broker.bootstrap, "log": str(broker.log)}
     write_status(home.run / STATUS_FILE, facts)
@@ -37,6 +40,15 @@ def run_broker(
         die_with_parent(parent)
     say_to_stderr(f"Kafka starts at {broker.bootstrap} (one replica); what it says is in {broker.log.parent}")
     broker.become()
+
+
+def _guard(home: Home) -> Guard:
+    """The guard of an ecosystem's broker. Where there is no data yet, passwords are of a cluster that is gone."""
+    passwords = Passwords(home.credentials)
+    with passwords.alone():
+        if not (home.broker / "data").exists():
+            passwords.forget_all()
+        return Guard(passwords.of_or_new(OPERATOR), passwords.of_or_new(BROKER))
 
 
 def main() -> None:

@@ -21,22 +21,33 @@ def configure(root: Path, port: int, controller_port: int, extra: Mapping[str, s
     """Writes what Kafka is told; returns it too."""
     (root / "logs").mkdir(parents=True, exist_ok=True)
     pairs = config.properties(root / "data", port, controller_port, extra)
-    (root / "server.properties").write_text(config.render(pairs), encoding="utf-8")
+    config.write_secret(root / "server.properties", config.render(pairs))
     (root / "logging.properties").write_text(config.logging_properties(root / "logs"), encoding="utf-8")
     return pairs
 
 
-def format_once(jvm: Jvm, root: Path, pairs: Mapping[str, str]) -> None:
-    """Formats beside `data` and renames, so that storage is formatted whole or not at all."""
+def format_once(
+    jvm: Jvm,
+    root: Path,
+    pairs: Mapping[str, str],
+    users: Mapping[str, str] | None = None,
+    cluster_id: str | None = None,
+) -> bool:
+    """Formats beside `data` and renames, so that storage is formatted whole or not at all; False if it was before.
+
+    `users`, with their passwords, are in it from the start. Nodes of one cluster share a `cluster_id`.
+    """
     if (root / "data").exists():
-        return
+        return False
     fresh = root / "data.new"
     shutil.rmtree(fresh, ignore_errors=True)
     file = root / "format.properties"
-    file.write_text(config.render({**pairs, "log.dirs": str(fresh)}), encoding="utf-8")
-    tool = ["kafka.tools.StorageTool", "format", "--config", str(file), "--cluster-id", _new_cluster_id()]
-    command = jvm.run(root, *tool)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    config.write_secret(file, config.render({**pairs, "log.dirs": str(fresh)}))
+    tool = ["kafka.tools.StorageTool", "format", "--config", str(file), "--cluster-id", cluster_id or new_cluster_id()]
+    for user, password in (users or {}).items():
+        tool += ["--add-scram", f"SCRAM-SHA-512=[name={user},password={password}]"]
+    done = _run(jvm, root, tool)
+    file.unlink(missing_ok=True)
     if done.returncode != 0:
         raise ConfigurationError(
             f"Kafka's storage cannot be formatted: {_first_complaint(done.stdout + done.stderr)}",
@@ -44,11 +55,27 @@ def format_once(jvm: Jvm, root: Path, pairs: Mapping[str, str]) -> None:
             remedy="check the broker's settings and the file system",
         )
     fresh.rename(root / "data")
+    return True
+
+
+def _run(jvm: Jvm, root: Path, tool: list[str]) -> "subprocess.CompletedProcess[str]":
+    """Runs a tool of Kafka's with its arguments in a file: on a command line every user of the machine could read."""
+    arguments = root / "arguments"
+    config.write_secret(arguments, "".join(f'"{one}"\n' for one in (_quoted(word) for word in tool)))
+    try:
+        return subprocess.run(jvm.run(root, f"@{arguments}"), capture_output=True, text=True, check=False)
+    finally:
+        arguments.unlink(missing_ok=True)
+
+
+def _quoted(word: str) -> str:
+    """A word as Java's argument files want it between double quotes."""
+    return word.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _first_complaint(said: str) -> str:
-    lines = said.strip().splitlines()
-    return next((line for line in lines if "Exception" in line or "error" in line.lower()), said[-500:])
+    lines = [line for line in said.strip().splitlines() if "scram" not in line.lower()]  # that one quotes what it made
+    return next((line for line in lines if "Exception" in line or "error" in line.lower()), "\n".join(lines)[-500:])
 
 
 def take_lock(root: Path, patience_s: float = 2.0) -> IO[str]:
@@ -94,7 +121,7 @@ def lock_holder(root: Path) -> int | None:
         return None
 
 
-def _new_cluster_id() -> str:
+def new_cluster_id() -> str:
     """Kafka's form of a UUID; one that begins with `-` would be read as an option."""
     name = "-"
     while name.startswith("-"):

@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from .common import AsJson, In, say, show
+from .common import AsJson, In, say, show, show_settled, waiting_for
 
 app = typer.Typer(help="Agreements: list, show, sign, suspend, resume, terminate.", no_args_is_help=True)
+Status = Literal["in_force", "suspended", "terminated"]
 Id = Annotated[str, typer.Argument(metavar="AGREEMENT", help="The agreement's id.")]
 
 
@@ -16,7 +17,7 @@ def list_all(directory: In = Path(), *, as_json: AsJson = False) -> None:
     """Every agreement in force, suspended or ended."""
     from ..in_force import agreements_in_force
 
-    columns = ["agreement", "provider", "recipient", "dataset", "status", "signed", "valid_until"]
+    columns = ["agreement", "provider", "recipient", "dataset", "status", "signed", "behind", "valid_until"]
     show(agreements_in_force(directory), columns, as_json=as_json)
 
 
@@ -53,25 +54,28 @@ def keygen(path: Annotated[Path, typer.Argument(help="Where the private key goes
 
 
 @app.command()
-def suspend(agreement: Id, directory: In = Path()) -> None:
+def suspend(agreement: Id, directory: In = Path(), *, as_json: AsJson = False) -> None:
     """Stop releases under an agreement until it is resumed."""
-    _change(directory, agreement, "suspended")
+    _change(directory, agreement, "suspended", as_json=as_json)
 
 
 @app.command()
-def resume(agreement: Id, directory: In = Path()) -> None:
+def resume(agreement: Id, directory: In = Path(), *, as_json: AsJson = False) -> None:
     """Release again from now on; what came meanwhile stays withheld."""
-    _change(directory, agreement, "in_force")
+    _change(directory, agreement, "in_force", as_json=as_json)
 
 
 @app.command()
-def terminate(agreement: Id, directory: In = Path()) -> None:
+def terminate(agreement: Id, directory: In = Path(), *, as_json: AsJson = False) -> None:
     """End an agreement, for good."""
-    _change(directory, agreement, "terminated")
+    _change(directory, agreement, "terminated", as_json=as_json)
 
 
-def _change(directory: Path, agreement: str, status: Literal["in_force", "suspended", "terminated"]) -> None:
+def _change(directory: Path, agreement: str, status: Status, *, as_json: bool) -> None:
     from ..wiring import Wiring, now_ms
 
-    generation = Wiring(directory).applier().change_status(agreement, status, now_ms())
-    say(f"{agreement} is {status.replace('_', ' ')} from generation {generation.number} on")
+    done = Wiring(directory).applier(waiting_for).change_status(agreement, status, now_ms())
+    number = done.generation.number
+    say(f"{agreement} is {status.replace('_', ' ')} from generation {number} on")
+    row = {"agreement": agreement, "status": status, "generation": number, "changed": done.changed}
+    show_settled(row, done.settled, as_json=as_json)

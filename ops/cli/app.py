@@ -5,7 +5,22 @@ import sys
 import typer
 
 from ...schemas.errors import PenstockError
-from . import agreements, brokers, consents, documents, evidence, reading, running
+from . import (
+    access,
+    agreements,
+    brokers,
+    consents,
+    contracts,
+    doctor,
+    documents,
+    evidence,
+    metrics,
+    partner,
+    reading,
+    running,
+    tokens,
+    watching,
+)
 
 app = typer.Typer(
     name="penstock",
@@ -21,8 +36,15 @@ running.add_to(app)
 reading.add_to(app)
 app.add_typer(agreements.app, name="agreements")
 app.add_typer(consents.app, name="consent")
+app.add_typer(contracts.app, name="contract")
 evidence.add_to(app)
+doctor.add_to(app)
+app.add_typer(access.app, name="access")
+app.add_typer(tokens.app, name="tokens")
+app.add_typer(partner.app, name="partner")
 app.add_typer(brokers.app, name="broker")
+app.add_typer(metrics.app, name="metrics")
+watching.add_to(app)
 
 
 @app.callback(invoke_without_command=True)

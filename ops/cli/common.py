@@ -3,9 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from ...streams.settling import Settled
 
 Directory = Annotated[
     Path, typer.Argument(metavar="DIR", help="The ecosystem's directory.", exists=True, file_okay=False)
@@ -34,3 +37,16 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: 
 def say(message: str) -> None:
     """Print progress for a person; standard output stays for results."""
     typer.echo(message, err=True)
+
+
+def waiting_for(slots: Sequence[str]) -> None:
+    """Say whom a change waits for."""
+    say(f"waiting for {', '.join(slots)}")
+
+
+def show_settled(row: Mapping[str, Any], settled: "Settled", *, as_json: bool) -> None:
+    """Say which workers act on a change: to a person, or with `row` as JSON."""
+    if as_json:
+        typer.echo(json.dumps({**row, "workers": settled.row()}, ensure_ascii=False))
+    elif sentence := settled.sentence():
+        say(sentence)

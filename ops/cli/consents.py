@@ -6,22 +6,22 @@ from typing import Annotated
 
 import typer
 
-from .common import AsJson, In, say, show
+from .common import AsJson, In, say, show, show_settled, waiting_for
 
 app = typer.Typer(help="Consents of data subjects; identifiers by prompt or standard input.", no_args_is_help=True)
 Id = Annotated[str, typer.Argument(metavar="AGREEMENT", help="The agreement's id.")]
 
 
 @app.command()
-def give(agreement: Id, directory: In = Path()) -> None:
+def give(agreement: Id, directory: In = Path(), *, as_json: AsJson = False) -> None:
     """Record that data subjects consent, one identifier a line."""
-    _record(directory, agreement, given=True)
+    _record(directory, agreement, given=True, as_json=as_json)
 
 
 @app.command()
-def withdraw(agreement: Id, directory: In = Path()) -> None:
+def withdraw(agreement: Id, directory: In = Path(), *, as_json: AsJson = False) -> None:
     """Record that data subjects withdraw their consent, one identifier a line."""
-    _record(directory, agreement, given=False)
+    _record(directory, agreement, given=False, as_json=as_json)
 
 
 @app.command(name="show")
@@ -33,11 +33,13 @@ def show_one(directory: In = Path(), *, as_json: AsJson = False) -> None:
     show(rows, ["agreement", "consent"], as_json=as_json)
 
 
-def _record(directory: Path, agreement: str, *, given: bool) -> None:
+def _record(directory: Path, agreement: str, *, given: bool, as_json: bool) -> None:
     from ..consenting import record
 
-    count = record(directory, agreement, identifiers(), given=given)
-    say(f"{count} {'given' if given else 'withdrawn'} for {agreement}")
+    named, word = identifiers(), "given" if given else "withdrawn"
+    settled = record(directory, agreement, named, given=given, tell=waiting_for)
+    say(f"{len(named)} {word} for {agreement}")
+    show_settled({"agreement": agreement, "consent": word, "subjects": len(named)}, settled, as_json=as_json)
 
 
 def identifiers() -> list[str]:

@@ -45,7 +45,12 @@ def read(  # noqa: PLR0913 - a command's options
 
 
 @view_app.command(name="show")
-def view_show(agreement: Id, directory: In = Path()) -> None:
+def view_show(
+    agreement: Id,
+    directory: In = Path(),
+    *,
+    code: Annotated[bool, typer.Option("--code", help="The compiled view program instead: plan and source.")] = False,
+) -> None:
     """The view's Avro schema, derived from the documents on disk."""
     from ...schemas.view_label import view_schema_of
     from ..documents.load import load
@@ -54,6 +59,11 @@ def view_show(agreement: Id, directory: In = Path()) -> None:
     found = documents.agreements.get(agreement)
     if found is None:
         raise typer.BadParameter(f"the documents have no agreement `{agreement}`")
+    if code:
+        from ..explaining import view_code
+
+        typer.echo(view_code(documents, found))
+        return
     typer.echo(json.dumps(view_schema_of(documents.contracts[found.dataset], found), indent=2, ensure_ascii=False))
 
 

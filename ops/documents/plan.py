@@ -9,22 +9,31 @@ from ...schemas.generation import agreement_record, contract_record
 from .load import Documents
 from .plan_protection import Loss, Record, charter_losses, contract_losses, losses
 
+_OVER = "was terminated, for good: its document puts nothing in force; take it away, or sign one under a new id"
 Losses = Callable[[Record, Record], Iterator[Loss]]
-Kind = Literal["added", "changed", "removed", "less protected"]
+Kind = Literal["added", "changed", "removed", "less protected", "over", "drifted"]
 
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What is in force, as the control topic keeps it: agreements and contracts as plain JSON, by id."""
+    """What is in force, as the control topic keeps it: agreements and contracts as plain JSON, by id.
+
+    `over`: ids of agreements that were terminated, which is for good; they are not among `agreements`.
+    """
 
     agreements: Mapping[str, Record]
     contracts: Mapping[str, Record]
     charter: Record | None = None
+    over: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference. `what` is `agreement` or `contract` or `charter`, `id` its id, `key` the part that changes."""
+    """One difference. `what` is agreement, contract, charter or access, `id` its id, `key` the part that changes.
+
+    What drifted is not what is in force on Kafka, though nobody changed the documents. What is over has a document
+    that `apply` puts in force no more.
+    """
 
     kind: Kind
     what: str
@@ -43,13 +52,14 @@ class Change:
 
 def plan(old: InForce, new: Documents) -> list[Change]:
     """Return every difference, the loud ones first; empty when there is nothing to apply."""
-    agreements = {name: _whole(agreement_record(one)) for name, one in new.agreements.items()}
+    agreements = {name: _whole(agreement_record(one)) for name, one in new.agreements.items() if name not in old.over}
     before = {name: _whole(record) for name, record in old.agreements.items()}
     contracts = {name: contract_record(one) for name, one in new.contracts.items()}
     found = [
         *_differences("contract", old.contracts, contracts, contract_losses),
         *_differences("agreement", before, agreements, losses),
         *_charter(old.charter, new.charter.model_dump(mode="json", by_alias=True)),
+        *(Change("over", "agreement", name, "", _OVER) for name in sorted(old.over & new.agreements.keys())),
     ]
     return sorted(found, key=lambda change: not change.loud)
 

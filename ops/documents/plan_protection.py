@@ -74,7 +74,8 @@ def _weaker_noise(before: Record, after: Record) -> str:
 
 def _weaker_generalise(before: Record, after: Record) -> str:
     if before["to"] != after["to"]:
-        finer = (before["to"], after["to"]) != ("month", "year")
+        grains = [_GRAINS.index(one["to"]) for one in (before, after) if one["to"] in _GRAINS]
+        finer = len(grains) < 2 or grains[1] > grains[0]
         return f"generalise to {before['to']} becomes {after['to']}" if finer else ""
     if (after["size"] or 0) < (before["size"] or 0):
         return f"the {after['to']} becomes finer: {before['size']:g} becomes {after['size'] or 0:g}"

@@ -6,11 +6,15 @@ from ...schemas.problem import Finding, did_you_mean
 from .load import Documents
 from .pages import Page, page_of
 
+RESERVED = frozenset(("penstock", "view", "quarantine", "contributions"))
+"""What names on Kafka of ours begin with: a member's own begin with its id, and may be used by it."""
+
 
 def charter_findings(documents: Documents) -> Iterator[Finding]:
     """Yield what is wrong with the charter."""
     page, charter = page_of(documents, "charter"), documents.charter
     yield from _named_twice(page, "members", "id", (member.id for member in charter.members))
+    yield from _reserved(page, [member.id for member in charter.members])
     yield from _named_twice(page, "purposes", "iri", (term.iri for term in charter.purposes))
     yield from _named_twice(page, "legal_bases", "iri", (term.iri for term in charter.legal_bases))
     yield from _named_twice(page, "retention_classes", "id", (one.id for one in charter.retention_classes))
@@ -24,6 +28,13 @@ def _named_twice(page: Page, items: str, key: str, names: Iterable[str]) -> Iter
         if name in seen:
             yield page.error((items, position, key), f"'{name}' is named twice", "keep one of the two")
         seen.add(name)
+
+
+def _reserved(page: Page, members: list[str]) -> Iterator[Finding]:
+    for position, name in enumerate(members):
+        if name in RESERVED:
+            message = f"'{name}' is what our own topics and groups begin with"
+            yield page.error(("members", position, "id"), message, "give the member another id")
 
 
 def _linkage_domains(documents: Documents, page: Page) -> Iterator[Finding]:

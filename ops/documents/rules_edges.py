@@ -21,6 +21,8 @@ def connector_findings(documents: Documents) -> Iterator[Finding]:
         place = ("sources", position)
         if source.kind not in kinds:
             yield page.error((*place, "kind"), f"unknown kind '{source.kind}'", did_you_mean(source.kind, kinds))
+        if source.kind == "file" and not source.path:
+            yield page.error((*place, "kind"), "a file source needs a path", "path: inbox/NAME")
         contract = documents.contracts.get(source.dataset)
         if contract is None and f"contracts/{source.dataset}" not in documents.broken:
             meant = did_you_mean(source.dataset, documents.contracts)
@@ -28,8 +30,8 @@ def connector_findings(documents: Documents) -> Iterator[Finding]:
         elif contract is not None and contract.major != source.major:
             message = f"the contract of '{contract.id}' has major version {contract.major}"
             yield page.error((*place, "major"), message, f"write major: {contract.major}")
-        for key, said in (("id", source.id), ("path", source.path.strip("/"))):
-            if said in seen[key]:
+        for key, said in (("id", source.id), ("path", (source.path or "").strip("/"))):
+            if said and said in seen[key]:
                 yield page.error((*place, key), f"another source has the same {key}", "give each its own")
             seen[key].add(said)
 

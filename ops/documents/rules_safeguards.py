@@ -39,7 +39,7 @@ def _noise(case: Case, one: Protected, noise: Noise) -> Iterator[Finding]:
 
 
 def _generalise(case: Case, one: Protected, rule: Generalise) -> Iterator[Finding]:
-    if rule.to in {"year", "month"} and rule.size is not None:
+    if rule.to not in {"bucket", "grid"} and rule.size is not None:
         yield case.page.error((*one.key, "size"), f"generalise to {rule.to} takes no size", "leave size out")
     elif rule.to in {"bucket", "grid"} and rule.size is None:
         yield case.page.error(one.key, f"generalise to {rule.to} needs a size", "add the width, such as size: 100")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from ...schemas.problem import Finding, did_you_mean
+from ...schemas.start import start_ms
 from .load import Documents
 from .pages import Case, Page, page_of
 
@@ -25,6 +26,7 @@ def terms_findings(documents: Documents, at_ms: int) -> Iterator[Finding]:
         yield from case.places()
         yield from case.validity(at_ms)
         yield from case.duties()
+        yield from case.start(at_ms)
 
 
 def dataset_findings(case: Case) -> Iterator[Finding]:
@@ -112,6 +114,14 @@ class _Terms:
         if told.when != "immediate" and told.law is None:
             message = f"the data subject is told {told.when}, and no law is named that allows it"
             yield self._page.error(("inform_subject",), message, "add law, or write when: immediate")
-        if agreement.start != "now":
-            message = "an agreement can only start now: until lanes can catch up, an earlier start is not yet possible"
-            yield self._page.error(("start",), message, "write start: now, or leave it out")
+
+    def start(self, at_ms: int) -> Iterator[Finding]:
+        try:
+            begin_ms = start_ms(self._agreement.start)
+        except ValueError:
+            message = "start is none of: now, earliest, a date (2026-01-31), an instant with its time zone"
+            yield self._page.error(("start",), message, "write start: earliest, or leave it out")
+            return
+        if begin_ms is not None and begin_ms > at_ms:
+            message = "start lies in the future: it says how much of the past the agreement covers"
+            yield self._page.error(("start",), message, "write when it begins under valid.from")

@@ -19,7 +19,7 @@ EXPLAINED: Mapping[Reason, str] = {
     Reason.PREDICATE_ERROR: "whether the agreement covers the record could not be found out.",
     Reason.KEY_UNAVAILABLE: "a key that is needed to protect the record could not be had.",
     Reason.PRIVACY_BUDGET: "the privacy budget is spent.",
-    Reason.PARKED: "the agreement is parked after a fault of its own, and will catch up.",
+    Reason.PARKED: "the record is put aside: the agreement is behind, and will decide it when it catches up.",
 }
 """Every reason in one plain sentence; `docs/agreements.md` says the same."""
 

@@ -6,9 +6,9 @@ Unknown and foreign handles and agreements get the same refusal, so that asking 
 import base64
 import binascii
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -16,35 +16,35 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ...schemas.errors import KeyUnavailableError, RefusedError, UnavailableError
-from ...schemas.generation import AgreementInForce, Generation
+from ...schemas.generation import AgreementInForce
 from ...schemas.ports import KeyStore
+from .doors import ASKED_FOR, KEYS, Doors, TurnedAwayError
+from .entitled import Entitled
 
 MOST_HANDLES = 1_000
 MOST_BYTES = 64 * 1024
 HANDLE_BYTES = 8
 
 
-class Tokens(Protocol):
-    """Who a bearer token belongs to."""
-
-    def member_of(self, token: str) -> str | None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Where recipients find Kafka, and the schema registry if it is not this gateway (None: it is)."""
+    """Where recipients find Kafka, and the schema registry if it is not this gateway (None: it is).
+
+    `security` is how Kafka wants to be spoken to (librdkafka's names), without anybody's secrets.
+    """
 
     bootstrap: str
     registry: str | None = None
+    security: Mapping[str, str] = field(default_factory=dict)
 
 
 class KeyDesk:
-    """Answers recipients. `current` gives the generation in force, None before the first; `where` is told to them."""
+    """Answers recipients; `where` is told to them."""
 
-    def __init__(self, tokens: Tokens, keys: KeyStore, current: Callable[[], Generation | None], where: Where) -> None:
-        self._tokens = tokens
+    def __init__(self, doors: Doors, keys: KeyStore, entitled: Entitled, where: Where) -> None:
+        self._doors = doors
         self._keys = keys
-        self._current = current
+        self._entitled_to = entitled.agreement
         self._where = where
 
     def routes(self) -> list[Route]:
@@ -66,6 +66,7 @@ class KeyDesk:
                 "schema_id": held.view_schema_id,
                 "bootstrap": self._where.bootstrap,
                 "registry": self._where.registry,
+                "security": dict(self._where.security),
             }
         )
 
@@ -78,13 +79,10 @@ class KeyDesk:
 
     def _entitled(self, request: Request) -> AgreementInForce:
         """Return the agreement if the caller is its recipient and it is in force. Raises RefusedError otherwise."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        member = self._tokens.member_of(token.strip()) if scheme.lower() == "bearer" and token else None
-        if member is None:
-            raise RefusedError("the token is not valid", remedy="ask the operator for a token of your own")
-        generation = self._current()
-        held = generation.agreements.get(request.path_params["agreement"]) if generation else None
-        if held is None or held.agreement.recipient != member or held.status != "in_force":
+        member = self._doors.enter(request, KEYS).member
+        held = self._entitled_to(member, request.path_params["agreement"])
+        if held is None:
+            self._doors.count(KEYS, member, "authorization")
             raise _ForeignError("no such agreement of yours is in force")
         return held
 
@@ -105,8 +103,8 @@ def _guarded(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Req
             return _error(400, error)
         except _ForeignError as error:
             return _error(403, error)
-        except RefusedError as error:
-            return _error(401, error)
+        except TurnedAwayError as error:
+            return _error(error.status, error)
         except (UnavailableError, KeyUnavailableError) as error:
             return _error(503, error)
 
@@ -118,7 +116,8 @@ async def _health(_request: Request) -> Response:
 
 
 def _error(status: int, error: Exception) -> JSONResponse:
-    return JSONResponse({"error": str(error)}, status_code=status)
+    headers = {"www-authenticate": ASKED_FOR} if status == 401 else {}
+    return JSONResponse({"error": str(error)}, status_code=status, headers=headers)
 
 
 async def _body(request: Request) -> Any:

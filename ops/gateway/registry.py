@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from starlette.requests import Request
 from starlette.routing import Route
 
 from ...schemas.errors import RoleExit, UnavailableError
@@ -11,7 +12,7 @@ from ...streams.schemas_topic import SchemasTopic
 from ...streams.settings import Cluster
 from ...streams.transaction import TransactionAborted
 from .registry_errors import RegistryError, store_failed
-from .registry_http import Endpoints
+from .registry_http import Door, Endpoints, Store
 from .registry_requests import Records
 from .registry_state import RegistryState
 
@@ -67,6 +68,10 @@ class Registry:
             self._topic.close()
 
 
-def registry_routes(registry: Registry) -> list[Route]:
-    """Return the REST routes of the registry, to be mounted at the root."""
-    return Endpoints(registry).routes()
+def registry_routes(store: Store, door: Door | None = None) -> list[Route]:
+    """Return the REST routes of the registry, to be mounted at the root; without a `door` everybody may do all."""
+
+    async def open_door(_request: Request) -> Store:
+        return store
+
+    return Endpoints.routes(door or open_door)

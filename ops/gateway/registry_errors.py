@@ -79,6 +79,10 @@ def invalid_subject(subject: str) -> RegistryError:
     return RegistryError(42208, f"The specified subject '{subject}' is not a valid subject: no contexts, not empty.")
 
 
+def not_let_in(status: int, why: str) -> RegistryError:
+    return RegistryError(40301 if status == 403 else status, why)
+
+
 def bad_request(why: str) -> RegistryError:
     return RegistryError(400, why)
 

@@ -9,16 +9,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ...schemas.errors import UnavailableError
+from ...schemas.errors import KeyUnavailableError, UnavailableError
 from . import registry_errors as errors
 from . import registry_requests as requests
+from .doors import ASKED_FOR
 from .registry_state import RegistryState, Version
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 MOST_BYTES = 2 * 1024 * 1024
 
 T = TypeVar("T")
-Handler = Callable[[Request], Awaitable[Any]]
 
 
 class Store(Protocol):
@@ -29,43 +29,48 @@ class Store(Protocol):
     def write(self, decide: Callable[[RegistryState], tuple[T, requests.Records]]) -> T: ...
 
 
+Door = Callable[[Request], Awaitable[Store]]
+"""Gives the registry as whoever asks may see it. Raises RegistryError for one who may not ask."""
+
+
 class Endpoints:
     """One method a route; each returns what is sent as JSON."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def routes(self) -> list[Route]:
+    @classmethod
+    def routes(cls, door: Door) -> list[Route]:
         table: list[tuple[str, str, Handler]] = [
-            ("GET", "/subjects", self.subjects),
-            ("POST", "/subjects/{subject}", self.lookup),
-            ("DELETE", "/subjects/{subject}", self.delete_subject),
-            ("GET", "/subjects/{subject}/versions", self.versions),
-            ("POST", "/subjects/{subject}/versions", self.register),
-            ("GET", "/subjects/{subject}/versions/{version}", self.version),
-            ("DELETE", "/subjects/{subject}/versions/{version}", self.delete_version),
-            ("GET", "/subjects/{subject}/versions/{version}/schema", self.version_schema),
-            ("GET", "/subjects/{subject}/versions/{version}/referencedby", self.referenced_by),
-            ("GET", "/schemas/types", self.types),
-            ("GET", "/schemas/ids/{id:int}", self.schema),
-            ("GET", "/schemas/ids/{id:int}/schema", self.schema_text),
-            ("GET", "/schemas/ids/{id:int}/subjects", self.schema_subjects),
-            ("GET", "/schemas/ids/{id:int}/versions", self.schema_versions),
-            ("POST", "/compatibility/subjects/{subject}/versions", self.compatibility),
-            ("POST", "/compatibility/subjects/{subject}/versions/{version}", self.compatibility),
-            ("GET", "/config", self.level),
-            ("PUT", "/config", self.set_level),
-            ("DELETE", "/config", self.delete_level),
-            ("GET", "/config/{subject}", self.level),
-            ("PUT", "/config/{subject}", self.set_level),
-            ("DELETE", "/config/{subject}", self.delete_level),
-            ("GET", "/mode", self.mode),
-            ("PUT", "/mode", self.set_mode),
-            ("GET", "/mode/{subject}", self.mode),
-            ("PUT", "/mode/{subject}", self.set_mode),
-            ("DELETE", "/mode/{subject}", self.delete_mode),
+            ("GET", "/subjects", cls.subjects),
+            ("POST", "/subjects/{subject}", cls.lookup),
+            ("DELETE", "/subjects/{subject}", cls.delete_subject),
+            ("GET", "/subjects/{subject}/versions", cls.versions),
+            ("POST", "/subjects/{subject}/versions", cls.register),
+            ("GET", "/subjects/{subject}/versions/{version}", cls.version),
+            ("DELETE", "/subjects/{subject}/versions/{version}", cls.delete_version),
+            ("GET", "/subjects/{subject}/versions/{version}/schema", cls.version_schema),
+            ("GET", "/subjects/{subject}/versions/{version}/referencedby", cls.referenced_by),
+            ("GET", "/schemas/types", cls.types),
+            ("GET", "/schemas/ids/{id:int}", cls.schema),
+            ("GET", "/schemas/ids/{id:int}/schema", cls.schema_text),
+            ("GET", "/schemas/ids/{id:int}/subjects", cls.schema_subjects),
+            ("GET", "/schemas/ids/{id:int}/versions", cls.schema_versions),
+            ("POST", "/compatibility/subjects/{subject}/versions", cls.compatibility),
+            ("POST", "/compatibility/subjects/{subject}/versions/{version}", cls.compatibility),
+            ("GET", "/config", cls.level),
+            ("PUT", "/config", cls.set_level),
+            ("DELETE", "/config", cls.delete_level),
+            ("GET", "/config/{subject}", cls.level),
+            ("PUT", "/config/{subject}", cls.set_level),
+            ("DELETE", "/config/{subject}", cls.delete_level),
+            ("GET", "/mode", cls.mode),
+            ("PUT", "/mode", cls.set_mode),
+            ("GET", "/mode/{subject}", cls.mode),
+            ("PUT", "/mode/{subject}", cls.set_mode),
+            ("DELETE", "/mode/{subject}", cls.delete_mode),
         ]
-        return [Route(path, _answering(handler), methods=[method]) for method, path, handler in table]
+        return [Route(path, _answering(handler, door), methods=[method]) for method, path, handler in table]
 
     async def _read(self, ask: Callable[[RegistryState], T]) -> T:
         return await run_in_threadpool(self._store.read, ask)
@@ -217,13 +222,16 @@ class Endpoints:
         return {"mode": await self._write(lambda state: requests.delete_mode(state, subject))}
 
 
-def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+Handler = Callable[[Endpoints, Request], Awaitable[Any]]
+
+
+def _answering(handler: Handler, door: Door) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
-            found = await handler(request)
+            found = await handler(Endpoints(await door(request)), request)
         except errors.RegistryError as refusal:
             return _error(refusal)
-        except UnavailableError as failure:
+        except (UnavailableError, KeyUnavailableError) as failure:
             return _error(errors.store_failed(failure.message))
         return found if isinstance(found, Response) else JSONResponse(found, media_type=MEDIA_TYPE)
 
@@ -232,7 +240,8 @@ def _answering(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 
 def _error(refusal: errors.RegistryError) -> Response:
     body = {"error_code": refusal.code, "message": refusal.message}
-    return JSONResponse(body, status_code=refusal.status, media_type=MEDIA_TYPE)
+    headers = {"www-authenticate": ASKED_FOR} if refusal.status == 401 else {}
+    return JSONResponse(body, status_code=refusal.status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def _text(schema: str) -> Response:

@@ -75,9 +75,12 @@ class RegistryState:
         held = Version(subject, number, int(value["id"]), str(value["schema"]), bool(value.get("deleted", False)))
         known = identity(held.schema)
         self._forget(subject, number)
-        self._subjects.setdefault(subject, {})[number] = held
-        self._holders.setdefault(held.id, {})[subject, number] = held
+        self._hold(held)
         self._ids.setdefault(known, held.id)
+
+    def _hold(self, held: Version) -> None:
+        self._subjects.setdefault(held.subject, {})[held.version] = held
+        self._holders.setdefault(held.id, {})[held.subject, held.version] = held
         self.highest_id = max(self.highest_id, held.id)
 
     def _forget(self, subject: str, number: int) -> None:
@@ -131,6 +134,16 @@ class RegistryState:
         if not held:
             raise schema_not_found(schema_id)
         return [held[place] for place in sorted(held)]
+
+    def only(self, subjects: Collection[str]) -> "RegistryState":
+        """Return what there would be without any other subject. To be read, not written by: it knows no schema's id."""
+        part = RegistryState()
+        part.levels = {one: level for one, level in self.levels.items() if one is None or one in subjects}
+        part.modes = {one: mode for one, mode in self.modes.items() if one is None or one in subjects}
+        for subject in subjects:
+            for held in self.versions(subject):
+                part._hold(held)
+        return part
 
     @property
     def ids(self) -> Collection[int]:

@@ -1,67 +1,74 @@
-"""The role `connectors`: every source of `connectors.yaml`, each in a thread of its own."""
+"""The role `connectors`: one source of `connectors.yaml`, so that no source's flood delays another."""
 
+import contextlib
 import logging
-import threading
 import traceback
 from pathlib import Path
 from threading import Event
 
 from ...schemas.connectors import SourceDocument
-from ...schemas.errors import PenstockError
+from ...schemas.errors import ConfigurationError, PenstockError
+from ...schemas.principals import connector_principal
+from ...streams.control import ControlReader
 from ...streams.publisher import Bench, Feed, Publisher
+from ..access.establish import introduce
 from ..documents.load import connectors_of
 from ..health import RoleServer
 from ..metrics import PublisherMetrics
+from ..vital_signs import vital_signs
 from ..wiring import Wiring, now_ms
+from .mounting import mounted
 from .process import role_process
 
 log = logging.getLogger(__name__)
 
 
-def run_connectors(directory: Path) -> None:
-    """Publish until told to stop. One source's end by an error ends the role: the supervisor starts all again."""
-    with role_process("connectors") as stop:
-        wiring = Wiring(directory)
-        metrics = PublisherMetrics()
-        with RoleServer("connectors", wiring.home.run, metrics):
-            feeds = [_Running(one, wiring, metrics, stop) for one in connectors_of(wiring.home.root).sources]
-            for feed in feeds:
-                feed.start()
-            stop.wait()
-            for feed in feeds:
-                feed.end()
-            failed = next((feed.failure for feed in feeds if feed.failure), None)
-            if failed:
-                raise failed
+def run_connectors(directory: Path, source: str) -> None:
+    """Publish one source until told to stop; `source` may be empty where there is only one."""
+    document = _chosen(connectors_of(directory).sources, source)
+    wiring = Wiring(directory, connector_principal(document.id))
+    name = f"connectors-{document.id}"
+    with role_process(name) as stop:
+        introduce(wiring)
+        metrics = PublisherMetrics(document.id, document.dataset)
+        with RoleServer(name, wiring.home.run, metrics):
+            control = ControlReader(wiring.cluster())
+            metrics.state("waiting", f"for a generation that names {document.dataset}")
+            told = metrics.dependencies
+            with contextlib.closing(control), vital_signs(wiring, metrics, told, control):
+                if not control.wait_for(document.dataset, stop):
+                    return
+            generation = control.in_force()
+            contract = generation.contracts[document.dataset].contract
+            metrics.know(generation.charter, contract, document.silence_after)
+            made = wiring.source(document, contract, metrics.edge)
+            feed = Feed(wiring.ecosystem.id, document.id, document.dataset, made, contract)
+            publisher = Publisher(feed, Bench(wiring.cluster(), wiring.key_store(told), metrics, now_ms))
+            signs = vital_signs(wiring, metrics, told, publisher.control)
+            with signs, mounted(made, wiring.home.run, name, stop):
+                _publish(publisher, stop)
 
 
-class _Running:
-    """A source at work in its thread."""
+def _chosen(sources: tuple[SourceDocument, ...], wanted: str) -> SourceDocument:
+    known = {one.id: one for one in sources}
+    if not wanted and len(sources) == 1:
+        return sources[0]
+    if wanted not in known:
+        raise ConfigurationError(
+            f"there is no source `{wanted}`" if wanted else "a connectors role reads one source",
+            remedy=f"name one of connectors.yaml: --source {'|'.join(sorted(known)) or 'ID'}",
+        )
+    return known[wanted]
 
-    def __init__(self, document: SourceDocument, wiring: Wiring, metrics: PublisherMetrics, stop: Event) -> None:
-        self.failure: PenstockError | None = None
-        self._stop = stop
-        self._source = wiring.source(document)
-        feed = Feed(wiring.ecosystem.id, document.id, document.dataset, self._source)
-        self._publisher = Publisher(feed, Bench(wiring.cluster(), wiring.key_store(), metrics, now_ms))
-        self._thread = threading.Thread(target=self._run, name=document.id)
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def end(self) -> None:
-        self._source.stop()
-        self._thread.join()
-        self._publisher.close()
-
-    def _run(self) -> None:
-        try:
-            self._publisher.run(self._stop)
-        except PenstockError as error:
-            self.failure = error
-        except Exception as error:  # noqa: BLE001 - ends the role, and the supervisor starts it again
-            # Where it happened, without the message: that may quote what the source read (law 5).
-            log.error("the source ended:\n%s", "".join(traceback.format_tb(error.__traceback__)))  # noqa: TRY400
-            self.failure = PenstockError(f"the source ended: {type(error).__name__}", place=self._thread.name)
-        finally:
-            self._stop.set()
+def _publish(publisher: Publisher, stop: Event) -> None:
+    try:
+        publisher.run(stop)
+    except PenstockError:
+        raise
+    except Exception as error:  # noqa: BLE001 - ends the role, and the supervisor starts it again
+        # Where it happened, without the message: that may quote what the source read (law 5).
+        log.error("the source ended:\n%s", "".join(traceback.format_tb(error.__traceback__)))  # noqa: TRY400
+        raise PenstockError(f"the source ended: {type(error).__name__}") from None
+    finally:
+        publisher.close()

@@ -1,18 +1,22 @@
 """Opening the store: SQLite with every commit on disk, or PostgreSQL."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, select
+from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from ...schemas.errors import ConfigurationError, PenstockError, UnavailableError
-from .tables import STORE_VERSION, metadata, versions
+from .tables import STORE_VERSION, metadata
+from .upgrade import bring_up_to_date, version_of
 
 BUSY_S = 10
+_BUSY_PAUSE_S = 0.02
 _TABLES_LOCK = 0x70656E73
 _CAUSES = {
     "SQLITE_BUSY": "another process keeps it locked",
@@ -36,7 +40,7 @@ def open_sqlite(path: Path) -> Engine:
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # this file says when transactions begin
-        connection.execute("PRAGMA journal_mode=WAL")
+        _write_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")
 
     @event.listens_for(engine, "begin")
@@ -46,6 +50,20 @@ def open_sqlite(path: Path) -> Engine:
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return _with_tables(engine, str(path))
+
+
+def _write_ahead(connection: Any) -> None:
+    """Turn write-ahead logging on. SQLite's own patience does not cover this: it says at once that it is busy."""
+    deadline = time.monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_BUSY_PAUSE_S)
+        else:
+            return
 
 
 def open_url(url: str) -> Engine:
@@ -62,11 +80,11 @@ def _with_tables(engine: Engine, place: str) -> Engine:
         if engine.dialect.name == "postgresql":
             # Two processes that both make the tables would collide in PostgreSQL's own catalogue.
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TABLES_LOCK})")
+        before = version_of(connection)
+        if before > STORE_VERSION:
+            raise ConfigurationError("a newer Penstock wrote this store", place=place, remedy="upgrade Penstock")
         metadata.create_all(connection)
-        insert_new(connection, versions, [{"version": STORE_VERSION}])
-        found = connection.execute(select(versions.c.version)).scalars().all()
-    if max(found) > STORE_VERSION:
-        raise ConfigurationError("a newer Penstock wrote this store", place=place, remedy="upgrade Penstock")
+        bring_up_to_date(connection, before)
     return engine
 
 

@@ -13,14 +13,15 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from ...processors.keys import KEY_BYTES, agreement_key
+from ...schemas.encrypted import HANDLE_BYTES
 from ...schemas.ports import Kms, SubjectKey, SubjectWant
 from .cache import AgeingCache
 from .engine import insert_new, reading, writing
 from .store_keys import StoreKeys
 from .tables import handles, subjects
 from .tables import secrets as secret_rows
+from .warm_keys import WarmKeys
 
-HANDLE_BYTES = 8
 PSEUDONYM_BYTES = 16
 MATERIAL_BYTES = 2 * KEY_BYTES + PSEUDONYM_BYTES
 VERSION = 1
@@ -33,11 +34,11 @@ Subject = tuple[bytes, str]
 class SqlKeyStore:
     """Implements the port `KeyStore` over SQL. Safe for several processes; one lock for the threads of one."""
 
-    def __init__(self, engine: Engine, kms: Kms, *, cached: int = 200_000, max_age_s: float = 300) -> None:
+    def __init__(self, engine: Engine, kms: Kms, *, cached: int = 500_000, max_age_s: float = 300) -> None:
         self._engine = engine
         self._lock = threading.RLock()
         self._store_keys = StoreKeys(engine, kms)
-        self._ready: AgeingCache[SubjectWant, SubjectKey] = AgeingCache(cached, max_age_s)
+        self._warm = WarmKeys(cached, max_age_s)
         self._secrets: AgeingCache[str, bytes] = AgeingCache(1_000, max_age_s)
 
     def reference_secret(self) -> bytes:
@@ -46,15 +47,18 @@ class SqlKeyStore:
     def noise_secret(self, dataset: str, period: str) -> bytes:
         return self._secret(f"noise/{dataset}/{period}")
 
+    def registry_secret(self) -> bytes:
+        """Return the secret by which the gateway knows our own roles (see `role_pass`)."""
+        return self._secret("registry")
+
     def subject_keys(self, wants: Collection[SubjectWant]) -> Mapping[SubjectWant, SubjectKey]:
         """Return keys for all `wants`; those that are missing are made, and durable before this returns."""
         with self._lock:
-            found = {want: key for want in wants if (key := self._ready.get(want)) is not None}
-            missing = [want for want in wants if want not in found]
+            found, missing = self._warm.many(wants)
             if missing:
                 made = self._load(missing)
                 for want, key in made.items():
-                    self._ready.put(want, key)
+                    self._warm.put(want, key)
                 found.update(made)
             return found
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 
-from ...schemas.errors import ConfigurationError, KeyUnavailableError
+from ...schemas.errors import ConfigurationError, KeyUnavailableError, UnavailableError
 from .wrapping import unwrap, wrap
 
 KEY_BYTES = 32
@@ -59,7 +59,8 @@ def _read(path: Path) -> bytes:
         mode = path.stat().st_mode
         key = path.read_bytes()
     except OSError as failure:
-        raise ConfigurationError(
+        # It may come back, as any KMS may: a role that needs it waits and is started again.
+        raise UnavailableError(
             f"the KEK cannot be read ({failure.strerror})",
             place=str(path),
             remedy="restore it from where you keep it: a store without its KEK cannot be opened",

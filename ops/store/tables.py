@@ -1,8 +1,8 @@
 """The tables of the store. A `wrapped` column holds AES-256-GCM under a store key, bound to its row (`wrapping`)."""
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
 
-STORE_VERSION = 1
+STORE_VERSION = 2
 
 metadata = MetaData()
 
@@ -51,6 +51,29 @@ tokens = Table(
     metadata,
     Column("digest", LargeBinary, primary_key=True),
     Column("member", String, nullable=False),
+    Column("issued_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    Column("revoked_ms", BigInteger),
+    Column("id", String, unique=True),  # the digest's first 12 hexadecimal digits: names a token, opens nothing
+    Column("scope", String, nullable=False, server_default="keys"),
+    Column("label", String, nullable=False, server_default=""),
+)
+
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("source", String, primary_key=True),
+    Column("key_digest", LargeBinary, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("body_digest", LargeBinary, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False, index=True),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("principal", String, primary_key=True),
     Column("issued_ms", BigInteger, nullable=False),
     Column("expires_ms", BigInteger, nullable=False),
     Column("revoked_ms", BigInteger),

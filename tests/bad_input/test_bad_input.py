@@ -249,22 +249,18 @@ def same_id_twice(plant: Plant, good: Claim) -> tuple[bytes, list[Refusal]]:
 
 
 def header_of_others(plant: Plant, good: Claim) -> tuple[bytes, list[Refusal]]:
-    """Each row is refused: a column is missing, and one is unknown. Its name must not be quoted either."""
-    bad = plant.claim()
+    """One column is unknown, and its name must not be quoted. No row of the file can be an event."""
     columns = (*COLUMNS[:-1], f"{PLANTED}-column")
-    row = {name: str(bad[name]) for name in COLUMNS[:-1]} | {columns[-1]: ""}
-    detail = "the record wants only fields that the contract knows, and 1 are others"
     plant.drop(lines(good))
-    return table(bad, columns=columns), [Refusal("row 1", "columns", detail, read_back(row))]
+    detail = "the header has 1 that the contract does not know"
+    return table(plant.claim(), columns=columns), [Refusal("line 1", "columns", detail, ",".join(columns).encode())]
 
 
 def header_lacking_one(plant: Plant, good: Claim) -> tuple[bytes, list[Refusal]]:
-    bad = plant.claim()
     columns = tuple(name for name in COLUMNS if name != "amount")
-    row = {name: str(bad[name]) for name in columns}
     plant.drop(lines(good))
-    refused = Refusal("row 1", "columns", "field `amount` wants a value, and there is none", read_back(row))
-    return table(bad, columns=columns), [refused]
+    refused = Refusal("line 1", "columns", "the header lacks amount", ",".join(columns).encode())
+    return table(plant.claim(), columns=columns), [refused]
 
 
 def unknown_key(plant: Plant, good: Claim) -> tuple[bytes, list[Refusal]]:
@@ -350,8 +346,8 @@ ROWS = [
     File("an event without it, in CSV", empty_id_in_csv, "csv"),
     File("an event without it: nor a data subject", no_subject),
     File("the same id twice in a file", same_id_twice),
-    File("CSV with wrong columns: an unknown one", header_of_others, "csv"),
-    File("CSV with wrong columns: one is missing", header_lacking_one, "csv"),
+    File("CSV with wrong columns: an unknown one", header_of_others, "csv", failed=True),
+    File("CSV with wrong columns: one is missing", header_lacking_one, "csv", failed=True),
     File("CSV with wrong columns: one twice", repeated_header, "csv", failed=True),
     File("CSV with wrong columns: a short row", short_row, "csv"),
     File("CSV with wrong columns: nor JSON with an unknown key", unknown_key),
@@ -634,7 +630,7 @@ def damaged_key(plant: Plant) -> None:
     plant.arrives(odd["serial"])
     with damaged(plant, bad["claimant"], f"quarantine.{DATASET}"):
         name = plant.drop(lines(bad))
-        plant.ear.until(lambda: why in plant.health("connectors")["reason"] or None, "waiting")
+        plant.ear.until(lambda: why in plant.health("connectors-claims")["reason"] or None, "waiting")
     plant.refused(f"{name}:row 1")
     opened: dict[int, Any] = {}
     with open_view(FILES, gateway=plant.gateway, token=plant.token("audit")) as view:
@@ -812,7 +808,7 @@ def test_no_planted_value_is_anywhere(plant: Plant) -> None:
 
 
 def metrics(plant: Plant) -> list[tuple[str, bytes]]:
-    roles = ("connectors", "gateway", "exchange-benefit-claims-0")
+    roles = ("connectors-claims", "gateway", "exchange-benefit-claims-0")
     pages = [(role, ask(plant.health(role)["port"], "/metrics")) for role in roles]
     assert all(page and page[0] == 200 for _, page in pages)
     return [(role, page[1].encode()) for role, page in pages if page]

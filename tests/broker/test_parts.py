@@ -48,7 +48,7 @@ def test_the_lock_names_its_holder_and_is_gone_with_it(tmp_path):
 
 def test_only_loopback_is_configured_and_extra_settings_win(tmp_path):
     pairs = config.properties(tmp_path, 1, 2, {"auto.create.topics.enable": "true"})
-    assert pairs["listeners"] == "PLAINTEXT://127.0.0.1:1,CONTROLLER://127.0.0.1:2"
+    assert pairs["listeners"] == "CLIENT://127.0.0.1:1,CONTROLLER://127.0.0.1:2"
     assert pairs["auto.create.topics.enable"] == "true"
     assert config.controller_alone(pairs)["listeners"] == "CONTROLLER://127.0.0.1:2"
 

@@ -68,7 +68,7 @@ def test_a_crashed_one_is_seen_as_stopped_and_a_hung_one_as_not_answering(ecosys
     bootstrap = daemon.start_detached(ecosystem)
     running = daemon.status(ecosystem)
     os.kill(running["pid"], signal.SIGSTOP)
-    assert daemon.status(ecosystem)["state"] == "not answering"
+    wait_until(lambda: daemon.status(ecosystem)["state"] == "not answering")  # its threads stop one by one
     os.kill(running["pid"], signal.SIGKILL)
     wait_until(lambda: daemon.status(ecosystem) == {"state": "stopped"})
     assert (Home(ecosystem).run / "broker.json").exists()

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.connectors import avro_container
-from penstock.connectors.avro_rows import avro_rows
-from penstock.connectors.rows import Row
+from penstock.connectors.files import avro_container
+from penstock.connectors.files.avro_rows import avro_rows
+from penstock.connectors.files.rows import Row
 
 SCHEMA: dict[str, Any] = {
     "type": "record",

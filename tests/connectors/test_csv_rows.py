@@ -10,14 +10,20 @@ from typing import Any, BinaryIO, cast
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from view_world import contract_of
 
-from penstock.connectors.csv_rows import CsvForm, csv_rows
-from penstock.connectors.rows import Row
+from penstock.connectors.files.csv_columns import listed, of_contract
+from penstock.connectors.files.csv_rows import CsvForm, csv_rows
+from penstock.connectors.files.rows import Row
+from penstock.schemas.errors import RecordError
+from penstock.schemas.plain_json import to_avro
 
 LIMIT = 1 << 20
 
 
 def read(data: bytes, limit: int = LIMIT, **form: Any) -> list[Row]:
+    if "required" in form:
+        form["judge"] = listed(form.pop("required"), form.pop("optional", ()))
     return list(csv_rows(BytesIO(data), limit, CsvForm(**form)))
 
 
@@ -150,3 +156,71 @@ def test_where_pieces_are_cut_makes_no_difference(data: bytes, cuts: int) -> Non
 
     whole = read(b"a,b\n" + data)
     assert list(csv_rows(Crumbs(b"a,b\n" + data), LIMIT, CsvForm())) == whole
+
+
+NESTED = {
+    "type": "record",
+    "name": "R",
+    "fields": [
+        {"name": "id", "type": "string"},
+        {"name": "note", "type": ["null", "string"]},
+        {"name": "kind", "type": "string", "default": "x"},
+        {"name": "tags", "type": {"type": "array", "items": "string"}},
+        {
+            "name": "payee",
+            "type": {
+                "type": "record",
+                "name": "P",
+                "fields": [{"name": "code", "type": "string"}, {"name": "name", "type": ["null", "string"]}],
+            },
+        },
+        {
+            "name": "place",
+            "type": ["null", {"type": "record", "name": "Q", "fields": [{"name": "x", "type": "double"}]}],
+        },
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("header", "wrong"),
+    [
+        ("id,tags,payee.code", ""),
+        ("id,tags,payee,place", ""),
+        ("id,note,kind,tags,payee.code,payee.name,place.x", ""),
+        ("id,payee.code", "the header lacks tags"),
+        ("id,tags", "the header lacks payee.code"),
+        ("id,tags,payee.name", "the header lacks payee.code"),
+        ("id,tags,payee,other", "the header has 1 that the contract does not know"),
+        ("id,payee,place.y", "the header lacks place.x, tags and has 1 that the contract does not know"),
+        ("id,tags,payee,note.x", "the header has 1 that the contract does not know"),
+    ],
+)
+def test_a_contract_says_which_columns_its_rows_may_have(header: str, wrong: str) -> None:
+    judge = of_contract(contract_of(NESTED, subject=None))
+    rows = read(f"{header}\n".encode(), judge=judge)
+    assert [(row.detail, row.keep_file) for row in rows] == ([(wrong, True)] if wrong else [])
+
+
+def test_a_contract_that_drops_unknown_fields_lets_unknown_columns_pass() -> None:
+    judge = of_contract(contract_of(NESTED, subject=None, drops_unknown=True))
+    assert read(b"id,tags,payee,other\n", judge=judge) == []
+
+
+@given(st.data())
+def test_a_header_is_refused_only_where_no_row_under_it_could_be_an_event(data: st.DataObject) -> None:
+    """Judge against the converter itself: with every cell filled well, it takes exactly the headers that pass."""
+    cells = {"id": "a", "note": "b", "kind": "c", "tags": "[]", "payee": '{"code": "d"}', "payee.code": "d",
+             "payee.name": "e", "place": '{"x": 1}', "place.x": "1", "other": "f"}  # fmt: skip
+    names = data.draw(st.lists(st.sampled_from(sorted(cells)), min_size=1, unique=True))
+    if any(name.startswith(f"{other}.") for name in names for other in names):
+        return
+    line = ",".join('"' + cells[name].replace('"', '""') + '"' for name in names)
+    (row,) = read(f"{','.join(names)}\n{line}\n".encode())
+    passes = of_contract(contract_of(NESTED, subject=None))(names) == ""
+    try:
+        to_avro(NESTED, text=True)(row.value or {})
+    except RecordError:
+        assert not passes
+    else:
+        assert passes

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.connectors.file_drop import FileDrop
-from penstock.connectors.positions import Position
+from penstock.connectors.files.file_drop import FileDrop
+from penstock.connectors.files.positions import Position
 from penstock.schemas.errors import ConfigurationError
 from penstock.schemas.ports import Source, SourceRecord
 

@@ -1,17 +1,22 @@
 """Connectors are found by entry point; the doubles behave as the port says."""
 
 from importlib.metadata import EntryPoint
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from generations import SCHEMA
+from view_world import contract_of
 
 from penstock.connectors import find as finding
 from penstock.connectors.doubles import PAUSE, FaultySource, ListSource, Refused
-from penstock.connectors.file_drop import FileDrop
+from penstock.connectors.files.file_drop import file_source
 from penstock.connectors.find import find
 from penstock.schemas.errors import ConfigurationError, UnavailableError
 from penstock.schemas.ports import Source
 from penstock.schemas.reasons import Refusal
+
+CONTRACT = contract_of(SCHEMA)
 
 
 def offer(monkeypatch: pytest.MonkeyPatch, **places: str) -> None:
@@ -21,14 +26,36 @@ def offer(monkeypatch: pytest.MonkeyPatch, **places: str) -> None:
 
 def test_the_file_connector_is_found_and_is_a_source(tmp_path: Any) -> None:
     factory = find("file")
-    assert factory is FileDrop
-    source: Source = factory(directory=tmp_path, fmt="csv", options={})
+    assert factory is file_source
+    place: Any = SimpleNamespace(id="rows", root=tmp_path, path="inbox", format="csv", options={}, contract=CONTRACT)
+    source: Source = factory(place)
     assert source.text
 
 
+def test_a_file_source_judges_csv_headers_by_the_contract(tmp_path: Any) -> None:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "a.csv").write_bytes(b"id,at,person,other\ne,2026-01-01T00:00:00Z,p,x\n")
+    place: Any = SimpleNamespace(id="rows", root=tmp_path, path="inbox", format="csv", options={}, contract=CONTRACT)
+    source: Source = find("file")(place)
+    source.open(None, lambda _: False)
+    (record,) = next(source.batches(10))
+    assert (record.refusal, record.place) == ("columns", "a.csv:line 1")
+    place.options["columns"] = ["id", "at", "person", "other"]
+    lenient: Source = find("file")(place)
+    lenient.open(None, lambda _: False)
+    (record,) = next(lenient.batches(10))
+    assert record.value is not None
+
+
+def test_a_file_source_without_a_path_is_refused(tmp_path: Any) -> None:
+    place: Any = SimpleNamespace(id="rows", root=tmp_path, path=None, format="csv", options={}, contract=CONTRACT)
+    with pytest.raises(ConfigurationError, match="needs a path"):
+        file_source(place)
+
+
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigurationError, match=r"no connector of kind 'mqtt'.*installed kinds are .*file"):
-        find("mqtt")
+    with pytest.raises(ConfigurationError, match=r"no connector of kind 'ledger'.*installed kinds are .*file"):
+        find("ledger")
 
 
 def test_a_foreign_package_is_found_alike(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import fastavro
 import pytest
 
-from penstock.connectors.file_drop import FileDrop
+from penstock.connectors.files.file_drop import FileDrop
 from penstock.schemas.codec import Codec
 from penstock.schemas.plain_json import to_avro
 

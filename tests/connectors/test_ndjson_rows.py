@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.connectors.ndjson_rows import ndjson_rows
-from penstock.connectors.rows import Row
+from penstock.connectors.files.ndjson_rows import ndjson_rows
+from penstock.connectors.files.rows import Row
 
 
 def read(data: bytes, limit: int = 1 << 20) -> list[Row]:

@@ -97,12 +97,20 @@ TERMS = [
     Clause("expired", AGREEMENT, "until: 2031-01", "until: 2026-02", "the agreement has expired", "warning"),
     Clause("not yet in force", AGREEMENT, "from: 2026-01", "from: 2026-09", "is not in force yet", "note"),
     Clause(
-        "start other than now",
+        "start that is no date",
         AGREEMENT,
         "event_time: month",
-        "event_time: month\nstart: earliest",
-        "an agreement can only start now",
-        at="start: earliest",
+        "event_time: month\nstart: yesterday",
+        "start is none of: now, earliest, a date",
+        at="start: yesterday",
+    ),
+    Clause(
+        "start in the future",
+        AGREEMENT,
+        "event_time: month",
+        "event_time: month\nstart: 2026-06-02T00:00:00+02:00",
+        "start lies in the future",
+        at="start: 2026",
     ),
     Clause(
         "deferred telling without a law",
@@ -451,6 +459,13 @@ CONTRACTS = [
 ]
 
 CHARTERS = [
+    Clause(
+        "member with a name that ours begin with",
+        CHARTER,
+        "- id: state",
+        "- id: penstock",
+        "'penstock' is what our own topics and groups begin with",
+    ),
     Clause(
         "member named twice",
         CHARTER,

@@ -20,6 +20,8 @@ from penstock.schemas.safeguard import Safeguard
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "agreements.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
+(AGREEMENT,) = (block for block in BLOCKS if "\nlegal_basis:" in block)
+(SCENARIO,) = (block for block in BLOCKS if "\nscenario: " in block)
 AT_MS = 1_780_315_200_000
 SCHEMA = {
     "type": "record",
@@ -40,8 +42,8 @@ SCHEMA = {
 
 def test_its_agreement_and_its_scenario_pass_check(tmp_path) -> None:
     init(tmp_path, 2026)
-    (tmp_path / "agreements" / "city-transport-permits.yaml").write_text(BLOCKS[0], encoding="utf-8")
-    (tmp_path / "scenarios" / "centre-is-shared.yaml").write_text(BLOCKS[1], encoding="utf-8")
+    (tmp_path / "agreements" / "city-transport-permits.yaml").write_text(AGREEMENT, encoding="utf-8")
+    (tmp_path / "scenarios" / "centre-is-shared.yaml").write_text(SCENARIO, encoding="utf-8")
     documents, findings = examine(tmp_path, AT_MS)
     assert documents is not None
     assert {one.level for one in findings} <= {Level.NOTE}, [str(one) for one in findings]

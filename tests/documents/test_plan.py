@@ -1,6 +1,6 @@
 """`plan`, clause by clause: what becomes less protected is said loudly, what does not is said calmly."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -39,6 +39,7 @@ def field(name: str, base: str, old: str, new: str, message: str, *, key: str = 
 MINUTES = "minutes: {do: generalise, to: bucket, size: 10}"
 NAME = "person.name: {do: mask, how: truncate, keep: 1}"
 BORN = "person.born: {do: generalise, to: year}"
+AT = "at: {do: generalise, to: month}"
 
 LOUD = [
     field(
@@ -80,6 +81,13 @@ LOUD = [
     ),
     field("clamp wider", MINUTES, NOISE, NOISE.replace("60", "600"), "the clamp becomes wider"),
     field("bucket finer", MINUTES, MINUTES, MINUTES.replace("10", "5"), "the bucket becomes finer: 10 becomes 5"),
+    field(
+        "day to hour",
+        AT,
+        AT.replace("month", "day"),
+        AT.replace("month", "hour"),
+        "generalise to day becomes hour",
+    ),
     field("year to month", BORN, BORN, BORN.replace("year", "month"), "generalise to year becomes month"),
     field("more characters kept", NAME, NAME, NAME.replace("1", "3"), "more characters are kept: 1 becomes 3"),
     field("other end kept", NAME, NAME, NAME.replace("keep: 1", "keep: 1, side: end"), "other characters are kept"),
@@ -454,6 +462,16 @@ def test_what_is_gone_is_removed(ecosystem) -> None:
     assert [str(change) for change in plan(old, ecosystem.load())] == [
         "agreement visits-lab: is removed: the agreement ends"
     ]
+
+
+def test_a_terminated_agreement_whose_document_still_lies_there_is_over_and_not_new(ecosystem) -> None:
+    old = in_force(ecosystem.load())
+    ended = replace(old, agreements={}, over=frozenset({"visits-lab", "gone"}))
+    (found,) = plan(ended, ecosystem.load())
+    assert found.kind == "over"
+    assert str(found).startswith("agreement visits-lab: was terminated, for good")
+    (ecosystem.root / AGREEMENT).unlink()
+    assert plan(ended, ecosystem.load()) == []
 
 
 def test_a_new_field_of_the_contract_that_enters_the_view_is_loud(ecosystem) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 import generate
 import pytest
 
-from penstock.connectors.file_drop import FileDrop
+from penstock.connectors.files.file_drop import FileDrop
 from penstock.ops.documents.load import load
 from penstock.processors.decoding import Decoder
-from penstock.processors.intake import Accepted, Intake
+from penstock.processors.intake import Intake
+from penstock.processors.judged import Accepted
 
 DOCUMENTS = load(Path(generate.__file__).parent)
 SECRET = bytes(32)
@@ -43,7 +44,7 @@ def taken_in(folder: Path, form: str, dataset: str) -> tuple[Counter[str], list[
             if record.position["sha256"] != file:
                 file = record.position["sha256"]
                 intake = Intake(contract, 1, SECRET, text=drop.text)
-            answer = intake.take(record)
+            answer = intake.take(record, 0)
             if isinstance(answer, Accepted):
                 taken.append(dict(decoder.decode(answer.value).value))
             else:

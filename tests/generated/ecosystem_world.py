@@ -279,7 +279,8 @@ def choices(place: Place, said: Said, subjects: list[str]) -> list[st.SearchStra
             )
         )
     if place.logical and (place.logical == "date" or "timestamp" in place.logical):
-        found.append(st.fixed_dictionaries({"do": st.just("generalise"), "to": st.sampled_from(["year", "month"])}))
+        periods = ["year", "month"] if place.logical == "date" else ["year", "month", "day", "hour"]
+        found.append(st.fixed_dictionaries({"do": st.just("generalise"), "to": st.sampled_from(periods)}))
     if place.kind in NUMBERS and not place.logical and place.path not in subjects:
         found += number_choices(place.kind)
     return found

@@ -15,6 +15,7 @@ from telling_cases import TELLING
 
 from penstock.processors import lane, policy, pseudonymise, view_steps
 from penstock.processors.cel import compiler, operators
+from penstock.processors.compiled import making
 from penstock.processors.noise import Mechanism
 from penstock.schemas.reasons import Reason
 
@@ -51,6 +52,12 @@ def every_predicate() -> list[Made]:
 def after(change: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
     """Return `original` whose result goes through `change`, which also gets the arguments."""
     return lambda *given: change(original(*given), *given)
+
+
+def both_ways(monkeypatch: pytest.MonkeyPatch, name: str, changed: Any) -> None:
+    """Patch what the slow path and the compiled programs both make views with."""
+    for module in (view_steps, making):
+        monkeypatch.setattr(module, name, changed)
 
 
 def forgives(reason: Reason, where: str) -> Patch:
@@ -100,15 +107,13 @@ def purpose_after_place(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def keeps_one_more(monkeypatch: pytest.MonkeyPatch) -> None:
     original = view_steps.masking
-    monkeypatch.setattr(view_steps, "masking", lambda rule: original(rule.model_copy(update={"keep": rule.keep + 1})))
+    both_ways(monkeypatch, "masking", lambda rule: original(rule.model_copy(update={"keep": rule.keep + 1})))
 
 
 def masks_the_other_side(monkeypatch: pytest.MonkeyPatch) -> None:
     original = view_steps.masking
     other = {"start": "end", "end": "start"}
-    monkeypatch.setattr(
-        view_steps, "masking", lambda rule: original(rule.model_copy(update={"side": other[rule.side]}))
-    )
+    both_ways(monkeypatch, "masking", lambda rule: original(rule.model_copy(update={"side": other[rule.side]})))
 
 
 def month_for_year(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +122,7 @@ def month_for_year(monkeypatch: pytest.MonkeyPatch) -> None:
     def generalising(rule: Any, leaf: Any) -> Any:
         return original(rule.model_copy(update={"to": "month"}) if rule.to == "year" else rule, leaf)
 
-    monkeypatch.setattr(view_steps, "generalising", generalising)
+    both_ways(monkeypatch, "generalising", generalising)
 
 
 def buckets_towards_zero(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +134,7 @@ def buckets_towards_zero(monkeypatch: pytest.MonkeyPatch) -> None:
             return lambda value: math.trunc(Fraction(value) / int(rule.size)) * int(rule.size)
         return exact
 
-    monkeypatch.setattr(view_steps, "generalising", generalising)
+    both_ways(monkeypatch, "generalising", generalising)
 
 
 def first_item_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,10 +152,13 @@ def nothing_is_clamped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def noise_of_a_thousandfold(monkeypatch: pytest.MonkeyPatch) -> None:
-    original = Mechanism.released
-    monkeypatch.setattr(
-        Mechanism, "released", lambda self, value, *rest: type(value)(original(self, value, *rest) * 1000 + 10**6)
-    )
+    original = Mechanism.at
+
+    def at(self: Mechanism, *where: Any) -> Any:
+        drawn = original(self, *where)
+        return lambda value, *rest: type(value)(drawn(value, *rest) * 1000 + 10**6)
+
+    monkeypatch.setattr(Mechanism, "at", at)
 
 
 def one_pseudonym_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,6 +168,7 @@ def one_pseudonym_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
 def event_ids_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pseudonymise, "event_id", lambda text, *_: text)
     monkeypatch.setattr("penstock.processors.view.event_id", lambda text, *_: text)
+    monkeypatch.setitem(making.SHARED, "rekeyed_event_id", lambda _rekey, text: text)  # type: ignore[arg-type]
 
 
 def one_is_encrypted_as_zero(monkeypatch: pytest.MonkeyPatch) -> None:

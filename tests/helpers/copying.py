@@ -6,9 +6,9 @@ As a script it is a worker of one slot that stops in the middle of a transaction
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from penstock.streams.runner import Inbound, Runner
+from penstock.streams.runner import Inbound, Runner, Work
 from penstock.streams.settings import Cluster
 from penstock.streams.transaction import Transaction
 
@@ -33,12 +33,36 @@ class Copy:
             transaction.produce(self._to, copied(record), key=record.key, partition=record.partition)
         self._before_offsets(transaction)
 
+    def check(self) -> None:
+        """Nothing it was decided on changes."""
+
     def committed(self, seconds: float) -> None:
         assert seconds >= 0
         self.told.append("committed")
 
     def aborted(self) -> None:
         self.told.append("aborted")
+
+
+class Copying:
+    """The job of copying. `prepare` may be another's; `refused` topics are kept, `isolated` records too."""
+
+    def __init__(self, prepare: Callable[[list[Inbound]], Work]) -> None:
+        self.prepare = prepare
+        self.refusals: list[dict[str, str]] = []
+        self.isolated: list[Inbound] = []
+
+    def taken_over(self) -> None:
+        """Nothing is remembered."""
+
+    def refused(self, topics: Mapping[str, str]) -> bool:
+        self.refusals.append(dict(topics))
+        return False
+
+    def isolate(self, record: Inbound, detail: str) -> Work:
+        assert detail
+        self.isolated.append(record)
+        return Copy([], "", lambda _: None)
 
 
 def stop_here(transaction: Transaction) -> None:
@@ -63,7 +87,7 @@ def stop_after_offsets(transaction: Transaction) -> None:
 def work(*words: str) -> None:
     bootstrap, topic, to, group, slot, where = words
     stop = {"before": stop_here, "after": stop_after_offsets}[where]
-    runner = Runner(Cluster(bootstrap), topic, group, slot, lambda batch: Copy(batch, to, stop))
+    runner = Runner(Cluster(bootstrap), topic, group, slot, Copying(lambda batch: Copy(batch, to, stop)))
     runner.start()
     while True:
         runner.step()

@@ -27,6 +27,8 @@ import yaml  # noqa: E402
 
 from penstock.ops.cli.app import main  # noqa: E402
 from penstock.ops.processes import is_running, read_status  # noqa: E402
+from penstock.ops.settings import scram  # noqa: E402
+from penstock.ops.wiring import Wiring  # noqa: E402
 
 PAYMENTS, RESIDENCY = generate.PAYMENTS, generate.RESIDENCY
 SUFFIX = {PAYMENTS: "ndjson", RESIDENCY: "csv"}
@@ -83,9 +85,27 @@ class Ecosystem:
     def bootstrap(self) -> str:
         return self.cluster or str(self.facts("broker")["bootstrap"])
 
+    def client(self, principal: str = "operator") -> dict[str, str]:
+        """Return what a stock client of `principal` needs to reach this ecosystem's Kafka."""
+        if self.cluster:
+            return {"bootstrap.servers": self.cluster}
+        password = (self.directory / ".penstock" / "credentials" / principal).read_text().strip()
+        return {"bootstrap.servers": self.bootstrap, **scram(principal, password)}
+
+    def security(self, principal: str) -> dict[str, str]:
+        """Return the part of `client` that `open_view` takes."""
+        return {key: value for key, value in self.client(principal).items() if key != "bootstrap.servers"}
+
     @property
     def gateway(self) -> str:
         return str(self.facts("gateway")["url"])
+
+    @property
+    def registry(self) -> str:
+        """The registry's URL with a token that sees every schema, as stock clients take it."""
+        token = Wiring(self.directory).tokens().issue("fi-tax", days=1, scope="registry")
+        scheme, _, rest = self.gateway.partition("://")
+        return f"{scheme}://tests:{token}@{rest}"
 
     def facts(self, role: str) -> dict[str, Any]:
         facts = read_status(self.run / f"{role}.json")
@@ -213,11 +233,20 @@ class Up:
             assert self.process.poll() is None, said
             return "is in force" in said or "nothing to do" in said
 
-        until(in_force, "the documents are not in force", timeout_s)
+        try:
+            until(in_force, "the documents are not in force", timeout_s)
+        except AssertionError as late:
+            raise AssertionError(f"{late}\n{self.told()}") from None
 
     def said(self) -> str:
         """Return what it has written so far."""
         return (self.ecosystem.directory / "up.log").read_bytes()[self.start :].decode()
+
+    def told(self, lines: int = 12) -> str:
+        """Return the last lines of it and of its roles, for who must find out why it stands."""
+        logs = sorted((self.ecosystem.directory / ".penstock" / "run").glob("*.log"))
+        ends = [f"{log.name}:\n" + "\n".join(log.read_text().splitlines()[-lines:]) for log in logs]
+        return "\n".join([f"up says:\n{self.said()}", f"processes: {self.left()}", *ends])
 
     def interrupt(self) -> tuple[int, float]:
         """Press Ctrl-C; return the exit code and how many seconds it took."""

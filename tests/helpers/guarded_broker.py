@@ -66,6 +66,7 @@ def start(folder: Path) -> GuardedBroker:
         "listener.security.protocol.map": ",".join(
             f"{name}:{kind}" for name, kind in {**LISTENERS, "CONTROLLER": "PLAINTEXT"}.items()
         ),
+        "inter.broker.listener.name": "PLAINTEXT",
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": str(keystore),
         "ssl.truststore.type": "PEM",

@@ -17,7 +17,7 @@ from starlette.routing import Route
 @contextlib.contextmanager
 def serving(routes: list[Route]) -> Iterator[str]:
     """Serve `routes` while the block runs; give the address."""
-    with socket.socket() as listener:
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         server = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), log_level="warning", lifespan="off"))

@@ -35,6 +35,7 @@ class Contract:
         self.event_id = said["penstock.eventId"]
         self.event_time = said["penstock.eventTime"]
         self.data_subject = said.get("penstock.dataSubject")
+        self.record_key = said.get("penstock.recordKey")
         self.adopt(json.loads((path.parent / said["penstock.avroSchema"]).read_text()))
         self.said: dict[str, Any] = {}
         for top in document["schema"]:

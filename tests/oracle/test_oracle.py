@@ -112,6 +112,8 @@ def test_masks() -> None:
         (59, "date", "month", 59),
         (1, "timestamp-millis", "year", 0),
         (-1, "timestamp-micros", "month", -31 * 86_400 * 10**6),
+        (-1, "timestamp-millis", "day", -86_400 * 10**3),
+        (7_199_999, "timestamp-millis", "hour", 3_600_000),
     ],
 )
 def test_first_days(value: int, logical: str, to: str, wanted: int) -> None:

@@ -187,6 +187,9 @@ UNITS_A_DAY = {
 
 def generalised(value: Any, kind: Any, safeguard: Any) -> Any:
     to = safeguard["to"]
+    if to in {"day", "hour"}:
+        units = UNITS_A_DAY[kind["logicalType"]] // (24 if to == "hour" else 1)
+        return value - value % units
     if to in {"year", "month"}:
         a_day = UNITS_A_DAY[kind["logicalType"]]
         # The calendar repeats every 400 years, and Python knows the years 1 to 9999 only.

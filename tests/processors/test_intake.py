@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from view_world import contract_of, record
 
-from penstock.processors.intake import Accepted, Intake, Rejected
+from penstock.processors import intake as intake_module
+from penstock.processors.intake import Intake, SeenIds
+from penstock.processors.judged import Accepted, Rejected
 from penstock.schemas.ports import SourceRecord
 
 WHEN = {"type": "long", "logicalType": "timestamp-millis"}
@@ -27,16 +29,25 @@ class Hostile(UserDict):
 
 
 def test_a_record_that_breaks_the_check_is_refused_in_our_words():
-    taken = intake().take(SourceRecord({}, "here", Hostile(id="1", person="PLANTED")))
+    taken = intake().take(SourceRecord({}, "here", Hostile(id="1", person="PLANTED")), AT)
     assert isinstance(taken, Rejected)
     assert (taken.reason, taken.detail) == ("poison", "checking failed: ZeroDivisionError")
     assert taken.subject is not None
 
 
 def test_half_a_surrogate_pair_names_nobody():
-    taken = intake().take(SourceRecord({}, "here", {"id": "1", "at": AT, "person": "\ud800"}))
+    taken = intake().take(SourceRecord({}, "here", {"id": "1", "at": AT, "person": "\ud800"}), AT)
     assert isinstance(taken, Rejected)
     assert (taken.reason, taken.subject) == ("type", None)
+
+
+def test_the_ids_of_an_endless_input_are_bounded(monkeypatch):
+    monkeypatch.setattr(intake_module, "MOST_IDS", 3)
+    seen = SeenIds()
+    for number in range(7):
+        seen.add(str(number))
+        assert len(seen.ids) <= 3
+        assert str(number) in seen.ids
 
 
 ANYTHING = st.recursive(
@@ -59,6 +70,6 @@ def test_anything_at_all_is_accepted_or_refused(row, text):
     known = {"id": "1", "at": AT, "person": "p", "amount": 1.0}
     door = intake(text=text)
     for value in (row, known | row):
-        taken = door.take(SourceRecord({}, "here", value))
+        taken = door.take(SourceRecord({}, "here", value), AT)
         assert isinstance(taken, Accepted | Rejected)
         assert not isinstance(taken, Rejected) or taken.reason != "poison"

@@ -4,14 +4,18 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from penstock.schemas.audit import Counts, ExchangeAudit, InputRange, PublisherAudit
 from penstock.schemas.consent import ConsentRecord, consent_from
-from penstock.schemas.disclosure import DisclosureRecord
+from penstock.schemas.disclosure import DisclosureForm, DisclosureRecord
 from penstock.schemas.errors import RecordError
 from penstock.schemas.versioned import pack, unpack
 
-GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "audit_1.json").read_text())["records"]
+GOLDEN_FILES = Path(__file__).parents[1] / "golden"
+GOLDEN = json.loads((GOLDEN_FILES / "audit_1.json").read_text())["records"]
+GOLDEN_EDGE = json.loads((GOLDEN_FILES / "audit_publisher_1.json").read_text())["records"]
 SUBJECT = bytes(range(16))
 AT_MS = 1763800000000
 EXCHANGE = ExchangeAudit(
@@ -30,6 +34,9 @@ EXCHANGE = ExchangeAudit(
     unclassified={"payee.shoe_size": 120},
 )
 PUBLISHER = PublisherAudit("payments", "income-payments", AT_MS, published=500, quarantined=2)
+AT_THE_EDGE = PublisherAudit(
+    "air", "air-quality", AT_MS, 500, 2, duplicates=50, flagged={"late": 7, "range:pm10": 1}, unclassified=3
+)
 DISCLOSURE = DisclosureRecord(
     subject=SUBJECT,
     dataset="income-payments",
@@ -45,6 +52,28 @@ CONSENT = ConsentRecord("ee-fi-benefits", SUBJECT, given=True, at_ms=AT_MS)
 def test_golden_records(record, golden):
     assert record.to_record() == golden["says"]
     assert pack(record.to_record()).hex() == golden["bytes"]
+    assert unpack(bytes.fromhex(golden["bytes"])) == golden["says"]
+
+
+@given(
+    st.binary(min_size=16, max_size=16),
+    st.text(max_size=20),
+    st.text(max_size=20),
+    st.integers(0, 2**62),
+    st.lists(st.dictionaries(st.text(max_size=8), st.text(max_size=12), max_size=3), min_size=1, max_size=3),
+)
+def test_disclosures_of_a_batch_have_the_bytes_of_the_record(subject, dataset, topic, number, said):
+    form = DisclosureForm(dataset, topic, number, number)
+    agreements = said[0]
+    for offset, values in enumerate((agreements, dict.fromkeys(agreements, "released"), agreements)):
+        record = DisclosureRecord(subject, dataset, f"{topic}/3/{offset}", number, number, values)
+        assert form.value(subject, 3, offset, values) == pack(record.to_record())
+
+
+def test_the_golden_record_of_duplicates_and_flags():
+    (golden,) = GOLDEN_EDGE
+    assert AT_THE_EDGE.to_record() == golden["says"]
+    assert pack(AT_THE_EDGE.to_record()).hex() == golden["bytes"]
     assert unpack(bytes.fromhex(golden["bytes"])) == golden["says"]
 
 

@@ -83,6 +83,16 @@ def test_timestamps_go_to_their_first_instant(moment, to):
     assert coarse(MILLIS, to=to)(micros // 1000) == expected // 1000
 
 
+@given(st.datetimes(), st.sampled_from(["day", "hour"]))
+def test_timestamps_go_to_the_first_instant_of_the_day_or_hour(moment, to):
+    micros = (moment - datetime(1970, 1, 1)) // (datetime.resolution)  # noqa: DTZ001 - arithmetic without zones
+    first = datetime(moment.year, moment.month, moment.day, moment.hour if to == "hour" else 0, tzinfo=UTC)
+    expected = (first - datetime(1970, 1, 1, tzinfo=UTC)) // datetime.resolution
+    assert coarse(MICROS, to=to)(micros) == expected
+    assert coarse(MILLIS, to=to)(micros // 1000) == expected // 1000
+    assert coarse(MICROS, to=to)(-(2**63)) == -(2**63)
+
+
 @given(st.integers(-(2**31), 2**31 - 1))
 def test_dates_outside_of_pythons_calendar_work_too(number):
     year, month = year_and_month(number)
@@ -146,6 +156,8 @@ def test_what_is_no_finite_number_lies_in_no_bucket(value):
     ("avro", "rule"),
     [
         ("string", {"to": "year"}),
+        (DATE, {"to": "hour"}),
+        ("long", {"to": "day"}),
         ("long", {"to": "month"}),
         ("long", {"to": "bucket"}),
         ("long", {"to": "bucket", "size": 0.5}),

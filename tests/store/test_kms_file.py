@@ -5,7 +5,7 @@ import multiprocessing
 import pytest
 
 from penstock.ops.store.kms_file import FileKms
-from penstock.schemas.errors import ConfigurationError, KeyUnavailableError
+from penstock.schemas.errors import ConfigurationError, KeyUnavailableError, UnavailableError
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_processes_that_make_it_at_once_have_the_same(path):
 
 
 def test_a_missing_file_is_not_replaced_unasked(path):
-    with pytest.raises(ConfigurationError, match="cannot be read") as caught:
+    with pytest.raises(UnavailableError, match="cannot be read") as caught:
         FileKms(path, create=False)
     assert "restore" in caught.value.remedy
     assert not path.exists()

@@ -57,3 +57,45 @@ def test_the_store_holds_no_token(tokens, tmp_path):
     connection = sqlite3.connect(tmp_path / "store.db")
     assert [len(row[0]) for row in connection.execute("SELECT digest FROM tokens")] == [32]
     connection.close()
+
+
+@pytest.mark.parametrize("scope", token_module.SCOPES)
+def test_a_token_opens_the_doors_of_its_scope_only(tokens, scope):
+    token = tokens.issue("fi-tax", scope=scope)
+    opens = {other: tokens.member_of(token, other) for other in token_module.SCOPES}
+    assert opens == {other: "fi-tax" if other == scope else None for other in token_module.SCOPES}
+
+
+def test_asking_says_why_and_whose(tokens, monkeypatch):
+    good, revoked, short = tokens.issue("fi-tax"), tokens.issue("ee-stat"), tokens.issue("se-ssb", days=1)
+    tokens.revoke(revoked)
+    now = token_module._now_ms()
+    monkeypatch.setattr(token_module, "_now_ms", lambda: now + 86_400_001)
+    said = [tokens.ask(one, "keys") for one in (good, revoked, short, "pst_x")]
+    assert [(one.member, one.why) for one in said] == [
+        ("fi-tax", ""),
+        ("ee-stat", "revoked"),
+        ("se-ssb", "expired"),
+        (None, "authentication"),
+    ]
+    assert tokens.ask(good, "registry") == token_module.Asked("fi-tax", "scope", "keys")
+    assert tokens.ask(good, "registry", "keys").why == ""
+
+
+def test_tokens_are_listed_and_revoked_by_an_id_that_opens_nothing(tokens):
+    token = tokens.issue("fi-tax", scope="publish", label="the lab's")
+    (listed,) = tokens.issued()
+    assert (listed.member, listed.scope, listed.label, listed.revoked_ms) == ("fi-tax", "publish", "the lab's", None)
+    assert tokens.member_of(listed.id, "publish") is None
+    assert tokens.revoke(listed.id)
+    assert tokens.member_of(token, "publish") is None
+    assert tokens.issued()[0].revoked_ms is not None
+
+
+def test_all_tokens_of_a_member_are_revoked_at_once(tokens):
+    mine = [tokens.issue("fi-tax", scope=scope) for scope in token_module.SCOPES]
+    other = tokens.issue("ee-stat")
+    assert tokens.revoke_member("fi-tax") == len(mine)
+    assert tokens.revoke_member("fi-tax") == 0
+    assert [tokens.ask(one, *token_module.SCOPES).why for one in mine] == ["revoked"] * len(mine)
+    assert tokens.member_of(other) == "ee-stat"

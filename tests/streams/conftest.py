@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from copying_line import Line
 from guarded_broker import GuardedBroker, start
 
 from penstock.ops.broker.embedded import EmbeddedBroker
@@ -29,6 +30,12 @@ def closing() -> Iterator[Callable[[Any], Any]]:
     yield keep
     for thing in reversed(things):
         thing.close()
+
+
+@pytest.fixture
+def line(cluster: Cluster, hands: Any, closing: Callable[[Any], Any]) -> Line:
+    """A lane that copies records on the session's broker."""
+    return Line(cluster, hands, closing)
 
 
 @pytest.fixture

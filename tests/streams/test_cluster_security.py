@@ -50,7 +50,9 @@ def named(guarded, home):
 
     def cluster(listener, security):
         said = {"bootstrap": guarded.bootstrap(listener), "security": security}
-        return cluster_of(home, Ecosystem.model_validate({"version": 1, "id": "eco", "title": "E", "cluster": said}))
+        return cluster_of(
+            home, Ecosystem.model_validate({"version": 1, "id": "eco", "title": "E", "cluster": said}), "operator"
+        )
 
     return cluster
 

@@ -15,9 +15,12 @@ from penstock.schemas.confluent_wire import frame
 from penstock.schemas.consent import ConsentRecord
 from penstock.schemas.errors import ConfigurationError, DocumentError, RoleExit, UnavailableError
 from penstock.schemas.versioned import unpack
+from penstock.streams import accounts as accounts_module
 from penstock.streams import consents as consents_module
 from penstock.streams import control as control_module
 from penstock.streams import exchange as exchange_module
+from penstock.streams import lanes as lanes_module
+from penstock.streams import slots as slots_module
 from penstock.streams.consents import ConsentWriter
 from penstock.streams.control import ControlReader, ControlWriter
 from penstock.streams.exchange import Exchange, Slot, World
@@ -44,7 +47,7 @@ class Watching:
     def __init__(self):
         self.generations, self.states, self.idles = [], [], 0
 
-    def generation(self, number):
+    def generation(self, number, _agreements):
         self.generations.append(number)
 
     def state(self, state, reason):
@@ -83,7 +86,7 @@ class Running:
         assert control.wait_for(self.dataset, threading.Event())
         world = World(cluster, self.keys, None, self.watching, lambda: AT_MS)
         self._exchange = Exchange(Slot(self.name, self.dataset, 0), world, control)
-        self._audit = closing(Tail(cluster, exchange_module.AUDIT))
+        self._audit = closing(Tail(cluster, accounts_module.AUDIT))
         self.audits = []
         self._producer = Producer({"bootstrap.servers": cluster.bootstrap, "linger.ms": 0})
         self._producer.list_topics(self.topic, 10)
@@ -132,8 +135,10 @@ def running(cluster, hands, closing, monkeypatch):
     for module, name in (
         (control_module, "CONTROL"),
         (consents_module, "CONSENTS"),
-        (exchange_module, "AUDIT"),
-        (exchange_module, "DISCLOSURES"),
+        (accounts_module, "AUDIT"),
+        (accounts_module, "DISCLOSURES"),
+        (slots_module, "SLOTS"),
+        (lanes_module, "LANES"),
     ):
         monkeypatch.setattr(module, name, hands.topic())
 
@@ -146,6 +151,7 @@ def running(cluster, hands, closing, monkeypatch):
         one.stop()
 
 
+@pytest.mark.alone
 def test_each_generation_is_acted_on_within_a_second_and_no_record_twice(running, hands, wait_until):
     """Records flow without a pause while an agreement is suspended, resumed and terminated."""
     line = running()
@@ -189,7 +195,7 @@ def test_a_consent_counts_from_its_commit_on_until_it_is_withdrawn(running, clus
 
 
 def consents_of(line):
-    return next(iter(line._exchange._consents.given.values()), frozenset())
+    return next(iter(line._exchange._knowledge.consents.values()), frozenset())
 
 
 def test_a_generation_that_cannot_be_compiled_yet_is_waited_for(running, wait_until, monkeypatch):

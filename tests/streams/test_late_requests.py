@@ -12,6 +12,7 @@ from kafka_proxy import end_of_transaction
 
 from penstock.schemas.errors import RoleExit
 from penstock.streams import transaction as module
+from penstock.streams.refusals import Refusals, Witness
 from penstock.streams.settings import Cluster
 from penstock.streams.transaction import TransactionalProducer
 
@@ -62,7 +63,7 @@ def test_the_danger_is_real(line):
     """Without our guard a late EndTxn commits what must be aborted. Fails once client and broker speak EndTxn v5."""
     producer = line.producer()
     line.commit_while_the_connection_breaks(producer, b"1")
-    producer._ear = module._Ear()  # deaf: it is not the one that the client tells
+    producer._witness = Witness(Refusals())  # deaf: it is not the one that the client tells
     line.abort_while_the_late_request_arrives(producer)
     assert line.read(2) == [b"1", b"must be aborted"]
 
@@ -94,7 +95,7 @@ def test_a_commit_without_an_answer_ends_the_role_before_the_client_asks_again(l
     line.proxy.keep_first(end_of_transaction, cut=False)
     with pytest.raises(RoleExit, match="did not finish"):
         line.commit(producer, b"unknown")
-    assert producer._ear.broke_at < 0, "the client has not asked again"
+    assert producer._witness.broke_at < 0, "the client has not asked again"
     fresh = line.producer()
     line.abort_while_the_late_request_arrives(fresh)
     line.commit(fresh, b"2")
@@ -104,9 +105,11 @@ def test_a_commit_without_an_answer_ends_the_role_before_the_client_asks_again(l
 def test_an_idle_connection_that_broke_is_no_matter(line):
     producer = line.producer()
     line.commit(producer, b"1")
-    producer._ear.log(20, "%s [%s] %s", "FAIL", "client", "Disconnected (after 5ms in state UP)")
-    producer._ear.broke_at -= module.QUIET_S + 1
+    producer._witness.log(20, "%s [%s] %s", "FAIL", "client", "Disconnected (after 5ms in state UP)")
+    producer._witness.broke_at -= module.QUIET_S + 1
     line.commit(producer, b"2")
-    producer._ear.log(20, "%s [%s] %s", "FAIL", "client", "Connect to 127.0.0.1:1 failed (after 0ms in state CONNECT)")
+    producer._witness.log(
+        20, "%s [%s] %s", "FAIL", "client", "Connect to 127.0.0.1:1 failed (after 0ms in state CONNECT)"
+    )
     line.commit(producer, b"3")
     assert line.read(3) == [b"1", b"2", b"3"]

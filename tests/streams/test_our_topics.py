@@ -140,6 +140,7 @@ def test_a_damaged_control_record_stops_whoever_follows(cluster, own, hands, clo
         closing(ControlReader(cluster)).catch_up()
 
 
+@pytest.mark.alone
 def test_what_is_applied_is_seen_by_who_follows(cluster, own, closing):
     own(control, "CONTROL")
     ecosystem = uuid.uuid4().hex
@@ -275,7 +276,15 @@ def test_a_position_that_cannot_be_read_is_no_start_from_the_beginning(cluster, 
 AUDITS = st.lists(
     st.one_of(
         st.builds(
-            PublisherAudit, st.just("s"), st.sampled_from("ab"), st.just(1), st.integers(0, 9), st.integers(0, 9)
+            PublisherAudit,
+            st.just("s"),
+            st.sampled_from("ab"),
+            st.just(1),
+            st.integers(0, 9),
+            st.integers(0, 9),
+            st.integers(0, 9),
+            st.dictionaries(st.sampled_from(["late", "future"]), st.integers(1, 9)),
+            st.integers(0, 9),
         ),
         st.builds(
             ExchangeAudit,
@@ -296,7 +305,7 @@ AUDITS = st.lists(
                 ),
             ),
             refused=st.integers(0, 9),
-            unclassified=st.just({}),
+            unclassified=st.dictionaries(st.sampled_from(["a.x", "b"]), st.integers(0, 9)),
         ),
     ),
     max_size=8,
@@ -305,7 +314,10 @@ FOREIGN = [
     None, b"", b"\x02{}", pack([]), pack("publisher"), pack({"kind": ["publisher"]}), pack({"kind": "checkpoint"}),
     pack({"kind": "publisher", "dataset": "a", "published": 3}),
     pack({"kind": "publisher", "dataset": ["a"], "published": 3, "quarantined": 3}),
+    pack({"kind": "publisher", "dataset": "a", "published": 3, "quarantined": 3, "duplicates": "many"}),
+    pack({"kind": "publisher", "dataset": "a", "published": 3, "quarantined": 3, "flagged": {"late": None}}),
     pack({"kind": "exchange", "dataset": "a", "inputs": {"0": [0, 9, 9]}, "agreements": {"x": {}}, "refused": 9}),
+    pack({"kind": "exchange", "dataset": "a", "inputs": {}, "agreements": {}, "refused": 9, "unclassified": 3}),
 ]  # fmt: skip
 
 
@@ -329,6 +341,11 @@ def test_totals_are_the_sums_of_what_was_written_and_foreign_records_are_skipped
             published=sum(one.published for one in theirs),
             processed=sum(span.records for one in mine for span in one.inputs.values()),
             quarantined=sum(one.quarantined for one in (*theirs, *views)) + sum(one.refused for one in mine),
+            duplicates=sum(one.duplicates for one in theirs),
+            unclassified=sum(one.unclassified for one in theirs) + sum(sum(one.unclassified.values()) for one in mine),
+            flagged={
+                flag: total for flag in ("late", "future") if (total := sum(one.flagged.get(flag, 0) for one in theirs))
+            },
         )
     for key, held in counted.agreements.items():
         mine = [one.agreements[key] for one in exchanged if key in one.agreements]

@@ -1,96 +1,39 @@
 """The publisher on a real broker: every record of a source once, with its account and the source's position."""
 
-import threading
-import time
-import uuid
+from dataclasses import replace
 
 import pytest
-from generations import AT_MS, SCHEMA, generation_of
+from generations import AT_MS
+from publishing import Publishing, Running
 
 from penstock.connectors.doubles import FaultySource, ListSource, Refused
-from penstock.ops.store.memory import MemoryKeyStore
-from penstock.schemas.codec import Codec
-from penstock.schemas.confluent_wire import unframe
-from penstock.schemas.errors import RoleExit
+from penstock.schemas.contract_quality import Quality, Range
+from penstock.schemas.errors import RoleExit, UnavailableError
 from penstock.schemas.reasons import Refusal
-from penstock.schemas.versioned import unpack
 from penstock.streams import control as control_module
 from penstock.streams import publisher as publisher_module
 from penstock.streams import sources as sources_module
 from penstock.streams import transaction as transaction_module
-from penstock.streams.control import ControlWriter
-from penstock.streams.publisher import Bench, Feed, Publisher
-from penstock.streams.reader import TopicReader
 from penstock.streams.sources import SourcePositions
 from penstock.streams.tail import Tail
-from penstock.streams.topics import TopicSpec, ensure, quarantine_topic
 from penstock.streams.transaction import TransactionAborted
-
-
-class Deaf:
-    """Listens to nothing."""
-
-    def __getattr__(self, _):
-        return lambda *_: None
 
 
 def events(*numbers):
     return [{"id": f"e{one}", "at": "2026-06-01T00:00:00Z", "person": f"p{one}", "amount": one} for one in numbers]
 
 
-class Publishing:
-    """A dataset in force with topics of its own, and publishers of one source, one after the other."""
+class Hearing:
+    """Remembers the states that it is told."""
 
-    def __init__(self, cluster, closing):
-        self.cluster, self.name = cluster, uuid.uuid4().hex[:8]
-        self.dataset = f"income-{self.name}"
-        self.topic, self.quarantine = f"ee.{self.dataset}.v1", quarantine_topic(self.dataset)
-        ensure(cluster, [TopicSpec(self.topic, 3), TopicSpec(self.quarantine, 1)])
-        closing(ControlWriter(cluster, self.name)).write(generation_of(dataset=self.dataset))
-        self.keys = MemoryKeyStore()
-        self._closing = closing
+    def __init__(self, said):
+        self._said = said
 
-    def publisher(self, source):
-        feed = Feed(self.name, "payments", self.dataset, source)
-        return self._closing(Publisher(feed, Bench(self.cluster, self.keys, Deaf(), lambda: AT_MS)))
+    def state(self, *words):
+        self._said.append(words)
 
-    def run(self, source, until, publisher=None):
-        """Publish until `until` holds; return what ended it early."""
-        publisher, stop, ended = publisher or self.publisher(source), threading.Event(), []
-
-        def work():
-            try:
-                publisher.run(stop)
-            except Exception as failure:  # noqa: BLE001 - the test looks at it
-                ended.append(failure)
-
-        thread = threading.Thread(target=work)
-        thread.start()
-        deadline = time.monotonic() + 20
-        while thread.is_alive() and not until():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        stop.set()
-        thread.join(10)
-        assert not thread.is_alive()
-        return ended[0] if ended else None
-
-    def published(self):
-        """Numbers of the events on the provider topic, sorted."""
-        reader = TopicReader(self.cluster, self.topic)
-        codec = Codec(SCHEMA)
-        found = [codec.decode(unframe(one.value)[1])["amount"] for one in reader.to_end()]
-        reader.close()
-        return sorted(found)
-
-    def accounted(self):
-        tail = Tail(self.cluster, publisher_module.AUDIT)
-        found = [unpack(entry.value) for entry in tail.to_end()]
-        tail.close()
-        return sum(one["published"] for one in found), sum(one["quarantined"] for one in found)
-
-    def position(self):
-        return SourcePositions(self.cluster, "payments").position
+    def __getattr__(self, _):
+        return lambda *_: None
 
 
 @pytest.fixture
@@ -98,7 +41,7 @@ def publishing(cluster, hands, closing, monkeypatch):
     for module, name in ((control_module, "CONTROL"), (publisher_module, "AUDIT"), (sources_module, "SOURCES")):
         monkeypatch.setattr(module, name, hands.topic())
     monkeypatch.setattr(publisher_module, "BATCH_RECORDS", 4)
-    return Publishing(cluster, closing)
+    return Publishing(cluster, closing, clock=lambda: AT_MS)
 
 
 def test_records_refusals_accounts_and_position_come_together(publishing, hands):
@@ -185,6 +128,95 @@ def test_a_commit_whose_outcome_nobody_knows_is_looked_up_by_the_next_incarnatio
     assert publishing.run(rest, lambda: rest.commits) is None
     assert rest.commits == [{"item": 6}]
     assert publishing.published() == list(range(6))
+
+
+def test_a_position_behind_what_another_source_has_open_is_found(publishing, producer_of, monkeypatch):
+    """Readers of committed records stop there: the source would publish everything after it once more."""
+    items, reading = events(*range(4)), []
+    first = ListSource(items)
+    running = Running(publishing.publisher(first))
+    running.wait(lambda: first.commits)
+    to_end = Tail.to_end
+
+    def observed(self):
+        reading.append(self.topic)
+        return to_end(self)
+
+    monkeypatch.setattr(Tail, "to_end", observed)
+    foreign = producer_of(f"{publishing.name}.foreign")
+    with pytest.raises(ZeroDivisionError), foreign.transaction() as transaction:  # noqa: PT012 - what is in between
+        transaction.produce(sources_module.SOURCES, b"open", key=b"another", partition=0)
+        foreign._producer.flush(10)
+        items.extend(events(*range(4, 8)))
+        running.wait(lambda: first.commits[-1] == {"item": 8})
+        running.end()
+        second = ListSource([*items, *events(8)])
+        running = Running(publishing.publisher(second))
+        running.wait(lambda: reading.count(sources_module.SOURCES) > 1)
+        raise ZeroDivisionError
+    running.wait(lambda: second.commits)
+    assert running.end() is None
+    assert second.commits == [{"item": 9}]
+    assert publishing.published() == list(range(9))
+
+
+def test_what_a_source_reads_from_is_waited_for(publishing):
+    class Away(ListSource):
+        tries = 0
+
+        def open(self, *words):
+            self.tries += 1
+            if self.tries == 1:
+                raise UnavailableError("the MQTT broker cannot be reached")
+            super().open(*words)
+
+    said = []
+    source = Away(events(1))
+    publisher = publishing.publisher(source)
+    publisher._bench = replace(publisher._bench, observer=Hearing(said))
+    assert publishing.run(source, lambda: source.commits, publisher) is None
+    assert said.index(("waiting", "the MQTT broker cannot be reached")) < said.index(("running", ""))
+
+
+def test_while_a_batch_waits_what_is_put_in_force_is_heard_and_judges_it(publishing, monkeypatch):
+    produce, tries, away = publisher_module.Publisher._produce, [], [1]
+
+    def wait(self, *words):
+        tries.append(1)
+        if away:
+            raise UnavailableError("a store is away")
+        produce(self, *words)
+
+    monkeypatch.setattr(publisher_module.Publisher, "_produce", wait)
+    source = ListSource(events(1))
+    publisher = publishing.publisher(source)
+    running = Running(publisher)
+    running.wait(lambda: tries)
+    publishing.put_in_force(2, quality=(Quality("amount", Range(rule="range", minimum=10)),))
+    running.wait(lambda: publisher.control.in_force().number == 2)
+    away.clear()
+    running.wait(lambda: source.commits)
+    assert running.end() is None
+    assert publishing.accounted() == (0, 1)
+
+
+def test_a_source_ends_when_another_contract_than_it_was_made_from_is_in_force(publishing):
+    """With its role: the next one reads by the new contract. What is only the publisher's affair changes in place."""
+    items = events(1)
+    source = ListSource(items)
+    publisher = publishing.publisher(source, contract=publishing.contract)
+    running = Running(publisher)
+    running.wait(lambda: source.commits)
+    publishing.put_in_force(2, duplicate_window="PT1H")
+    items.extend(events(2))
+    running.wait(lambda: len(source.commits) == 2)
+    wider = [*publishing.contract.schema["fields"], {"name": "note", "type": ["null", "string"], "default": None}]
+    publishing.put_in_force(3, schema={**publishing.contract.schema, "fields": wider})
+    running.wait(lambda: False)
+    ended = running.end()
+    assert isinstance(ended, RoleExit)
+    assert "the contract changed" in str(ended)
+    assert source.commits == [{"item": 1}, {"item": 2}]
 
 
 def test_the_position_is_read_when_nobody_else_can_move_it_any_more(publishing, monkeypatch):

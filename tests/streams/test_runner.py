@@ -11,89 +11,15 @@ from pathlib import Path
 
 import copying
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from copying_line import CANARY, PARTITIONS
 
+from penstock.schemas.ecosystem import ExchangeManner
 from penstock.schemas.errors import RoleExit, UnavailableError
-from penstock.streams import runner as module
+from penstock.streams import member as module
+from penstock.streams.pace import FIRST
 from penstock.streams.runner import Runner
-from penstock.streams.transaction import TransactionAborted
-
-PARTITIONS = 3
-CANARY = "a-value-that-no-log-may-hold"
-
-
-class Line:
-    """A provider topic, a topic of copies, and a lane between them."""
-
-    def __init__(self, cluster, hands, closing):
-        self.cluster, self.hands, self._closing = cluster, hands, closing
-        self.source, self.copies = hands.topic(partitions=PARTITIONS), hands.topic(partitions=PARTITIONS)
-        self.group = f"lane-{uuid.uuid4().hex[:8]}"
-        self.given = 0
-        self.works = []
-
-    def give(self, count):
-        """Publish records, as a publisher does: committed, to every partition."""
-        producer = Producer({"bootstrap.servers": self.cluster.bootstrap, "linger.ms": 5, "enable.idempotence": True})
-        producer.list_topics(self.source, 10)  # else the client looks for the topic half a second later
-        for number in range(count):
-            producer.produce(self.source, CANARY.encode(), key=b"k", partition=number % PARTITIONS)
-        assert producer.flush(20) == 0
-        self.given += count
-
-    def copy(self, batch):
-        self.works.append(copying.Copy(batch, self.copies, lambda _: None))
-        return self.works[-1]
-
-    def runner(self, prepare=None, slot="0"):
-        runner = self._closing(Runner(self.cluster, self.source, self.group, slot, prepare or self.copy))
-        runner.start()
-        return runner
-
-    def run(self, runner, until=None, timeout_s=30.0):
-        """Step until everything given is copied (or `until` holds); return how many records were done."""
-        done, deadline = 0, time.monotonic() + timeout_s
-        while not (until() if until else done >= self.given):
-            assert time.monotonic() < deadline, f"{done} of {self.given} done"
-            done += runner.step()
-        return done
-
-    def copied(self, *, committed=True):
-        """Copies per partition, in order."""
-        isolation = "read_committed" if committed else "read_uncommitted"
-        consumer = Consumer({**self.cluster.reader(), "auto.offset.reset": "earliest", "isolation.level": isolation})
-        consumer.assign([TopicPartition(self.copies, one, 0) for one in range(PARTITIONS)])
-        found, ended = {one: [] for one in range(PARTITIONS)}, set()
-        while len(ended) < PARTITIONS:
-            for message in consumer.consume(1000, 0.1):
-                if message.error() is None:
-                    found[message.partition()].append(message.value())
-                else:
-                    assert message.error().code() == KafkaError._PARTITION_EOF
-                    ended.add(message.partition())
-        consumer.close()
-        return found
-
-    def expected(self):
-        each = [self.given // PARTITIONS + (one < self.given % PARTITIONS) for one in range(PARTITIONS)]
-        return {
-            one: [copying.copied(module.Inbound(one, offset, None, None, 0)) for offset in range(each[one])]
-            for one in range(PARTITIONS)
-        }
-
-    def offsets(self):
-        """The group's offsets as an onlooker sees them."""
-        consumer = Consumer(
-            {"bootstrap.servers": self.cluster.bootstrap, "group.id": self.group, "isolation.level": "read_uncommitted"}
-        )
-        found = consumer.committed([TopicPartition(self.source, one) for one in range(PARTITIONS)], timeout=10)
-        consumer.close()
-        return [max(one.offset, 0) for one in found]
-
-
-@pytest.fixture
-def line(cluster, hands, closing):
-    return Line(cluster, hands, closing)
+from penstock.streams.transaction import TransactionAborted, TransactionOutdated
 
 
 def test_copies_and_offsets_appear_together(line):
@@ -126,7 +52,7 @@ def test_an_aborted_batch_is_done_again_once_and_says_the_same(line):
         line.works.append(copying.Copy(batch, line.copies, stumble))
         return line.works[-1]
 
-    runner._prepare = prepare
+    runner._job.prepare = prepare
     line.give(30)
     line.run(runner, until=lambda: line.offsets() == [20, 20, 20])
     assert line.copied() == line.expected()
@@ -167,17 +93,41 @@ def test_a_batch_that_must_wait_is_neither_lost_nor_repeated(line, where):
 
 
 @pytest.mark.parametrize("where", ["prepare", "produce"])
-def test_an_unexpected_failure_ends_the_role_and_tells_no_value(line, where, caplog):
-    def fail(_=None):
+def test_a_record_that_nobody_foresaw_is_put_aside_and_its_neighbours_go_on(line, where, caplog):
+    def fail(batch):
+        if (1, 70) in {(one.partition, one.offset) for one in batch}:
+            raise KeyError(CANARY)
+
+    def prepare(batch):
+        if where == "prepare":
+            fail(batch)
+        return copying.Copy(batch, line.copies, lambda _: fail(batch) if where == "produce" else None)
+
+    line.give(600)
+    runner = line.runner(prepare)
+    line.run(runner)
+    assert [(one.partition, one.offset) for one in runner._job.isolated] == [(1, 70)]
+    expected = line.expected()
+    del expected[1][70]
+    assert line.copied() == expected
+    assert "KeyError at test_runner.py:" in caplog.text
+    assert CANARY not in caplog.text
+    line.give(3)
+    assert line.run(runner, until=lambda: line.offsets() == [201, 201, 201]) == 3
+
+
+def test_a_record_that_cannot_even_be_put_aside_ends_the_role(line):
+    def fail(*_):
         raise KeyError(CANARY)
 
     line.give(3)
-    broken = line.runner(fail if where == "prepare" else lambda batch: copying.Copy(batch, line.copies, fail))
+    broken = line.runner(fail)
+    broken._job.isolate = fail
     with pytest.raises(RoleExit) as raised:
         line.run(broken)
     said = str(raised.value)
     assert "KeyError at test_runner.py:" in said
-    assert CANARY not in said + caplog.text
+    assert CANARY not in said
     assert raised.value.__suppress_context__
     line.run(line.runner())
     assert line.copied() == line.expected()
@@ -188,7 +138,7 @@ def test_a_second_slot_takes_its_part_and_nothing_is_lost_or_repeated(line):
     done, stops, failures = Counter(), {slot: threading.Event() for slot in "01"}, []
 
     def serve(slot):
-        runner = Runner(line.cluster, line.source, line.group, slot, line.copy)
+        runner = Runner(line.cluster, line.source, line.group, slot, copying.Copying(line.copy))
         try:
             runner.start()
             while not stops[slot].is_set():
@@ -267,11 +217,11 @@ def test_a_rewind_waits_for_an_unfinished_transaction(line):
     other.init_transactions(10)
     other.begin_transaction()
     pending = [TopicPartition(line.source, one, 5) for one in range(PARTITIONS)]
-    other.send_offsets_to_transaction(pending, runner._consumer.consumer_group_metadata(), 10)
+    other.send_offsets_to_transaction(pending, runner._member.consumer.consumer_group_metadata(), 10)
     ending = threading.Timer(0.7, other.abort_transaction)
     ending.start()
     started = time.monotonic()
-    runner._rewind()
+    runner._member.rewind()
     assert time.monotonic() - started > 0.5
     ending.join()
     line.give(30)
@@ -283,7 +233,7 @@ def test_what_was_revoked_in_the_meantime_is_left_to_its_new_owner(line):
     line.give(30)
     runner = line.runner()
     line.run(runner)
-    runner._on_revoke(None, [TopicPartition(line.source, 0)])
+    runner._member._on_revoke(None, [TopicPartition(line.source, 0)])
     line.give(30)
     line.run(runner, until=lambda: line.offsets() == [10, 20, 20])
     for _ in range(5):
@@ -309,16 +259,16 @@ class Around:
 def test_without_a_member_id_nothing_is_committed(line, member_id):
     line.give(30)
     runner = line.runner()
-    consumer, asked = runner._consumer, []
+    consumer, asked = runner._member.consumer, []
 
     def rewound(*partitions, **more):
         asked.append(partitions)
         return consumer.committed(*partitions, **more)
 
-    runner._consumer = Around(consumer, memberid=lambda: member_id, committed=rewound)
+    runner._member.consumer = Around(consumer, memberid=lambda: member_id, committed=rewound)
     line.run(runner, until=lambda: len(asked) == 2)
     assert line.works == []
-    runner._consumer = consumer
+    runner._member.consumer = consumer
     line.run(runner)
     assert line.copied() == line.expected()
 
@@ -332,9 +282,9 @@ def test_the_groups_metadata_is_of_the_moment_the_batch_was_read(line):
         return line.copy(batch)
 
     runner = line.runner(prepare)
-    consumer = runner._consumer
+    consumer = runner._member.consumer
     watched = ("consume", "consumer_group_metadata")
-    runner._consumer = Around(
+    runner._member.consumer = Around(
         consumer,
         **{name: lambda *words, name=name: calls.append(name) or getattr(consumer, name)(*words) for name in watched},
     )
@@ -352,27 +302,27 @@ def failing(code):
     return fail
 
 
-def test_committed_offsets_that_cannot_be_read_are_asked_for_again_then_end_the_role(line, monkeypatch):
+def test_committed_offsets_that_cannot_be_read_are_asked_for_again_then_waited_for(line, monkeypatch):
     monkeypatch.setattr(module, "REWIND_S", 0.4)
     monkeypatch.setattr(module, "ASK_AGAIN_S", 0.02)
     line.give(30)
     runner = line.runner()
     line.run(runner)
-    consumer = runner._consumer
+    consumer = runner._member.consumer
     unknown = TopicPartition(line.source, 0)
     answers = iter([failing(KafkaError._TIMED_OUT), lambda *_, **__: [Around(unknown, error=KafkaError(16))]])
 
     def committed(*words, **more):
         return next(answers, consumer.committed)(*words, **more)
 
-    runner._consumer = Around(consumer, committed=committed)
-    runner._rewind()
+    runner._member.consumer = Around(consumer, committed=committed)
+    runner._member.rewind()
     assert next(answers, None) is None
     for answer in (failing(KafkaError._TIMED_OUT), lambda *_, **__: [Around(unknown, error=KafkaError(16))]):
-        runner._consumer = Around(consumer, committed=answer)
-        with pytest.raises(RoleExit):
-            runner._rewind()
-    runner._consumer = consumer
+        runner._member.consumer = Around(consumer, committed=answer)
+        with pytest.raises(UnavailableError):
+            runner._member.rewind()
+    runner._member.consumer = consumer
     line.give(30)
     line.run(runner, until=lambda: sum(line.offsets()) == 60)
     assert line.copied() == line.expected()
@@ -382,13 +332,13 @@ def test_a_seek_that_fails_ends_the_role_unless_the_partition_does_not_run(line)
     line.give(30)
     runner = line.runner()
     line.run(runner)
-    consumer = runner._consumer
-    runner._consumer = Around(consumer, seek=failing(KafkaError._STATE))
-    runner._rewind()
-    runner._consumer = Around(consumer, seek=failing(KafkaError._TIMED_OUT))
+    consumer = runner._member.consumer
+    runner._member.consumer = Around(consumer, seek=failing(KafkaError._STATE))
+    runner._member.rewind()
+    runner._member.consumer = Around(consumer, seek=failing(KafkaError._TIMED_OUT))
     with pytest.raises(RoleExit):
-        runner._rewind()
-    runner._consumer = consumer
+        runner._member.rewind()
+    runner._member.consumer = consumer
 
 
 def test_a_partition_without_a_committed_offset_is_read_from_its_beginning(line):
@@ -404,4 +354,51 @@ def test_a_partition_without_a_committed_offset_is_read_from_its_beginning(line)
     with pytest.raises(UnavailableError):
         line.run(runner)
     line.run(runner)
+    assert line.copied() == line.expected()
+
+
+@pytest.mark.alone
+def test_one_record_on_a_quiet_topic_is_copied_within_tens_of_milliseconds(line):
+    runner = line.runner()
+    line.give(3)
+    line.run(runner)
+    producer = Producer({"bootstrap.servers": line.cluster.bootstrap, "linger.ms": 0})
+    producer.list_topics(line.source, 10)
+    took = []
+    for _ in range(15):
+        started = time.monotonic()
+        producer.produce(line.source, CANARY.encode(), partition=0)
+        while not runner.step():
+            producer.poll(0)
+        took.append(time.monotonic() - started)
+    assert sorted(took)[len(took) // 2] < 0.1
+
+
+def test_a_backlog_is_done_in_large_batches(line):
+    line.give(6_000)
+    line.run(line.runner(manner=ExchangeManner(transaction_records=2_000)))
+    sizes = [len(work._records) for work in line.works]
+    assert sizes[0] <= FIRST, "it begins small, since nobody knows how long a record takes"
+    assert FIRST < max(sizes) <= 2_000
+    assert line.copied() == line.expected()
+
+
+def test_what_is_out_of_date_is_decided_again_at_once_with_fewer_if_it_took_too_long(line):
+    outdated = iter([TransactionOutdated("scripted", too_long=True)] * 3)
+
+    def stumble(_):
+        for one in outdated:
+            raise one
+
+    def prepare(batch):
+        line.works.append(copying.Copy(batch, line.copies, stumble))
+        return line.works[-1]
+
+    runner = line.runner(prepare)
+    line.give(600)
+    line.run(runner)
+    assert runner._job.isolated == []
+    assert not runner._suspects.looking
+    assert [work.told for work in line.works[:4]] == [["aborted"]] * 3 + [["committed"]]
+    assert len(line.works[3]._records) <= FIRST // 8
     assert line.copied() == line.expected()

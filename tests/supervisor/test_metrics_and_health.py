@@ -39,7 +39,7 @@ def counts(**changes: Any) -> BatchCounts:
 def test_an_exchange_counts_batches() -> None:
     metrics = ExchangeMetrics("income")
     observer: ExchangeObserver = metrics
-    observer.generation(4)
+    observer.generation(4, ["ee-fi"])
     observer.batch(counts(), 0.02)
     observer.batch(counts(lag_seconds=2.5), 0.03)
     assert value(metrics, "penstock_events_in_total", dataset="income") == 20
@@ -61,12 +61,12 @@ def test_an_exchange_that_did_nothing_yet_shows_its_dataset() -> None:
 
 
 def test_publishers_count_by_source() -> None:
-    metrics = PublisherMetrics()
+    metrics = PublisherMetrics("files", "income")
     observer: PublisherObserver = metrics
-    observer.published(PublishCounts("files", "income", 5, {"columns": 2}), 0.01)
-    observer.published(PublishCounts("more", "income", 1, {"columns": 1}), 0.01)
-    assert value(metrics, "penstock_published_total", source="files") == 5
-    assert value(metrics, "penstock_published_total", source="more") == 1
+    observer.published(PublishCounts("files", "income", 5, {"columns": 2}, duplicates=3), 0.01)
+    observer.published(PublishCounts("files", "income", 1, {"columns": 1}), 0.01)
+    assert value(metrics, "penstock_published_total", source="files") == 6
+    assert value(metrics, "penstock_events_duplicate_total", source="files") == 3
     assert value(metrics, "penstock_events_quarantined_total", dataset="income", reason="columns") == 3
     assert value(metrics, "penstock_transactions_total", outcome="committed") == 2
 
@@ -78,7 +78,7 @@ def test_two_roles_in_one_process_do_not_share_metrics() -> None:
 
 
 def test_a_role_is_as_well_as_the_worst_of_its_threads() -> None:
-    metrics = PublisherMetrics()
+    metrics = PublisherMetrics("files", "income")
     assert metrics.health.state == "starting"
     metrics.state("running", "")
     assert metrics.health.state == "running"
@@ -130,12 +130,12 @@ def test_health_and_metrics_are_served_where_the_file_says(tmp_path: Path) -> No
 
 def test_it_listens_on_the_loopback_only(tmp_path: Path) -> None:
     with RoleServer("a", home(tmp_path), RoleMetrics()) as server:
-        assert server._server.server_address[0] == "127.0.0.1"
+        assert server._servers[0].address[0] == "127.0.0.1"
 
 
 def test_a_client_that_says_nothing_keeps_nobody_waiting(tmp_path: Path) -> None:
     with RoleServer("a", home(tmp_path), RoleMetrics()) as server:
-        port = server._server.server_address[1]
+        port = server.port
         with socket.create_connection(("127.0.0.1", port)):
             assert ask(port, "/health") is not None
 
@@ -154,7 +154,7 @@ def test_status_tells_waiting_stopped_and_silent_roles_apart(tmp_path: Path) -> 
             home(tmp_path) / "silent.json", {"role": "silent", "pid": os.getpid(), "port": deaf.getsockname()[1]}
         )
         # A number and a port that by now belong to another role.
-        taken = server._server.server_address[1]
+        taken = server.port
         write_status(home(tmp_path) / "other.json", {"role": "other", "pid": os.getpid(), "port": taken})
         rows = {row["role"]: (row["state"], row["reason"]) for row in status(tmp_path)}
     assert rows == {

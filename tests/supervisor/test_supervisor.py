@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from penstock.ops import slot as slots
-from penstock.ops.processes import is_running
+from penstock.ops.processes import is_running, read_status
 from penstock.ops.slot import RoleCommand, RoleState
 from penstock.ops.supervisor import Supervisor
 from penstock.schemas.errors import ConfigurationError, UnavailableError
@@ -113,6 +113,20 @@ def test_a_role_whose_documents_or_configuration_are_wrong_is_given_up(started, 
         supervisor.wait_ready(5)
 
 
+def test_a_role_that_served_others_before_comes_back_when_what_stopped_it_is_over(started, role, tmp_path) -> None:
+    """Kafka on a disk that is full ends with 3 until there is room again."""
+    full = tmp_path / "full"
+    program = f"import os, sys, time; os.path.exists({str(full)!r}) and sys.exit(3); time.sleep(600)"
+    supervisor = started(role("a", program, always))
+    wait(lambda: state(supervisor, "a").state == "running")
+    full.touch()
+    os.kill(pid(supervisor, "a"), signal.SIGKILL)
+    wait(lambda: state(supervisor, "a").restarts >= 2)
+    assert "code 3" in state(supervisor, "a").reason
+    full.unlink()
+    wait(lambda: state(supervisor, "a").state == "running")
+
+
 def test_another_error_is_told_and_tried_again(started, role) -> None:
     supervisor = started(role("a", "raise SystemExit('penstock: no broker')"))
     wait(lambda: state(supervisor, "a").restarts >= 2)
@@ -163,6 +177,7 @@ def test_roles_end_in_reverse_order_each_after_those_that_need_it(started, role,
     assert {shown.state for shown in supervisor.snapshot()} == {"stopped"}
 
 
+@pytest.mark.alone
 def test_stop_takes_at_most_ten_seconds_though_roles_ignore_it(started, role) -> None:
     commands = [
         role("broker", DEAF, always),
@@ -243,3 +258,63 @@ def test_a_log_that_cannot_be_written_is_told_and_tried_again(started, role, tmp
 def test_stopping_what_never_started_is_nothing(role) -> None:
     Supervisor([role("a", SLEEP)]).stop()
     assert Supervisor([]).snapshot() == ()
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> RoleCommand:
+    """A role that runs without Kafka, may come from the spare process, and writes down its own number."""
+    nobody = "cluster:\n  bootstrap: 127.0.0.1:1\n"
+    (tmp_path / "ecosystem.yaml").write_text(f"version: 1\nid: alone\ntitle: Alone\n{nobody}store: sqlite\n")
+    argv = [sys.executable, "-m", "penstock", "run", "exchange", str(tmp_path), "--dataset", "d"]
+    return RoleCommand("worker", argv, None, tmp_path / "worker.log", from_spare=True)
+
+
+def spare_of(supervisor: Supervisor) -> int:
+    """Return the process of this one's children that waits, once there is one."""
+    found: list[int] = []
+
+    def is_there() -> bool:
+        mine = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+        children = {int(pid) for file in mine for pid in file.read_text().split()}
+        roles = {one.pid for one in supervisor.snapshot()}
+        found[:] = [pid for pid in children - roles if b"roles.spare" in command_line(pid)]
+        return bool(found)
+
+    wait(is_there)
+    return found[0]
+
+
+def command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_the_spare_process_becomes_the_role_that_was_killed(started, worker, tmp_path) -> None:
+    supervisor = started(worker)
+    status = tmp_path / ".penstock" / "run" / "exchange-d-0.json"
+    wait(lambda: (read_status(status) or {}).get("pid") == pid(supervisor, "worker"))
+    spare = spare_of(supervisor)
+    os.kill(pid(supervisor, "worker"), signal.SIGKILL)
+    wait(lambda: state(supervisor, "worker").pid == spare)
+    wait(lambda: (read_status(status) or {}).get("pid") == spare)
+    wait(lambda: "exchange-d-0" in worker.log.read_text(), 30)
+    assert spare_of(supervisor) != spare, "another one stands ready"
+
+
+def test_a_spare_process_that_was_killed_is_no_loss(started, worker) -> None:
+    supervisor = started(worker)
+    spare = spare_of(supervisor)
+    os.kill(spare, signal.SIGKILL)
+    wait(lambda: not is_running(spare))
+    first = pid(supervisor, "worker")
+    os.kill(first, signal.SIGKILL)
+    wait(lambda: state(supervisor, "worker").state == "running" and state(supervisor, "worker").pid != first)
+
+
+def test_no_spare_process_is_left(started, worker) -> None:
+    supervisor = started(worker)
+    spare = spare_of(supervisor)
+    supervisor.stop()
+    wait(lambda: not is_running(spare))

@@ -92,6 +92,16 @@ def test_the_line() -> None:
     assert shown(nothing, 80)
 
 
+def test_what_seldom_happens_takes_a_column_when_it_does() -> None:
+    odd = DatasetRow("air", 3, 1_500, 0.04, 1, 1_200, {"late": 7, "range:no2": 2, "range:pm10": 1}, 4)
+    snapshot = dataclasses.replace(SNAPSHOT, datasets=[odd, SNAPSHOT.datasets[0]])
+    rows = shown(snapshot, 100).splitlines()
+    assert rows[3].split() == ["dataset", "in", "total", "lag", "quarantined", "duplicates", "unclassified", "flagged"]
+    assert rows[4].split() == ["air", "3/s", "1,500", "0.0", "s", "1", "1,200", "4", "late", "7,", "range", "3"]
+    assert rows[5].split()[-1] == "0"
+    assert "quarantined 1 · duplicates 1,200 · flagged 10 · unclassified 4 · lag" in line(snapshot)
+
+
 def test_names_are_no_markup() -> None:
     odd = dataclasses.replace(SNAPSHOT, roles=[RoleRow("a", "failed", 0, "see [bold]x[/nothing]")])
     assert "see [bold]x[/nothing]" in shown(odd, 120)
@@ -120,10 +130,11 @@ class Ecosystem:
 
     def __init__(self, run: Path) -> None:
         self.metrics = ExchangeMetrics("income")
+        self.metrics.generation(3, ["ee-fi"])
         self.server = RoleServer("exchange-income-0", run, self.metrics)
         self.state = RoleState("exchange-income-0", os.getpid(), "running", 1, 0.0, "it was ended")
         totals: Any = SimpleNamespace(
-            datasets={"income": DatasetTotals(published=9, processed=7, quarantined=2)},
+            datasets={"income": DatasetTotals(9, 7, 2, duplicates=3, flagged={"late": 1}, unclassified=5)},
             agreements={"ee-fi": AgreementTotals(delivered=5, withheld={"consent": 2})},
             poll=lambda: None,
         )
@@ -155,7 +166,7 @@ def test_a_snapshot_has_rates_of_the_roles_and_totals_of_the_log(tmp_path: Path)
         found = ecosystem.watch.snapshot()
     income, idle = found.datasets
     assert income.rate > 0
-    assert income == DatasetRow("income", income.rate, 7, 0.5, 2)
+    assert income == DatasetRow("income", income.rate, 7, 0.5, 2, 3, {"late": 1}, 5)
     assert idle == DatasetRow("idle", 0.0, 0, None, 0)
     released, none = found.agreements
     assert released == AgreementRow("ee-fi", "fi", pytest.approx(income.rate / 2), 5, {"consent": 2})

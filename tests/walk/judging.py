@@ -21,6 +21,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext, Se
 from ecosystem import Ecosystem, until
 from oracle import Encrypted, Noised, Pseudonym, Rekeyed, decide, disagreements
 from oracle.documents import Documents
+from oracle.view import at
 
 from penstock.ops.wiring import Wiring
 from penstock.processors.keys import subject_reference
@@ -41,10 +42,10 @@ class Record:
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
-def consumer(bootstrap: str, *, committed: bool = True) -> Consumer:
+def consumer(kafka: Mapping[str, str], *, committed: bool = True) -> Consumer:
     return Consumer(
         {
-            "bootstrap.servers": bootstrap,
+            **kafka,
             "group.id": "walk.unused",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
@@ -59,8 +60,8 @@ def consumer(bootstrap: str, *, committed: bool = True) -> Consumer:
 class Stock:
     """A stock consumer that reads whole topics, and Confluent's own deserializer for those in Avro."""
 
-    def __init__(self, bootstrap: str, registry: str = "http://none", *, committed: bool = True) -> None:
-        self._consumer = consumer(bootstrap, committed=committed)
+    def __init__(self, kafka: Mapping[str, str], registry: str = "http://none", *, committed: bool = True) -> None:
+        self._consumer = consumer(kafka, committed=committed)
         self._topics = self._consumer.list_topics(timeout=20).topics
         self._client = SchemaRegistryClient({"url": registry})
         self._deserializer = AvroDeserializer(self._client)
@@ -128,9 +129,9 @@ def physical(value: Any) -> Any:
 class AuditTail:
     """Follows the audit log, so that a test waits for what is committed and not for a clock."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, kafka: Mapping[str, str]) -> None:
         self.records: list[dict[str, Any]] = []
-        self._consumer = consumer(bootstrap)
+        self._consumer = consumer(kafka)
         self._consumer.assign([TopicPartition("penstock.audit", 0, 0)])
 
     def processed(self, dataset: str | None = None) -> int:
@@ -185,7 +186,7 @@ class Verdict:
 
 def judge(ecosystem: Ecosystem, generations: Mapping[int, Generation]) -> Verdict:
     """Hold everything that the ecosystem ever released, withheld and told against the oracle."""
-    with Stock(ecosystem.bootstrap, ecosystem.gateway) as stock:
+    with Stock(ecosystem.client(), ecosystem.registry) as stock:
         return _Court(ecosystem, generations, stock).sit()
 
 
@@ -203,7 +204,7 @@ class _Court:
             for text in self.agreements.values()
             for dataset in [text["dataset"]]
         }
-        self.subjects = {dataset: contract.data_subject.split(".") for dataset, contract in contracts.items()}
+        self.contracts = contracts
         self.provided = {dataset: stock.avro(topic) for dataset, topic in self.topics.items()}
         self.consents = Consents(stock, self.secret, self._people())
         self.told: dict[str, tuple[str, dict[str, str]]] = {}  # by source: to whom what must be told
@@ -211,17 +212,17 @@ class _Court:
 
     def _people(self) -> set[str]:
         return {
-            self.subject(dataset, record.value)
+            self.subject(dataset, record.value) or ""
             for dataset, topic in self.provided.items()
             for records in topic.values()
             for record in records
             if record.value is not None
         }
 
-    def subject(self, dataset: str, event: Any) -> str:
-        for name in self.subjects[dataset]:
-            event = event[name]
-        return str(event)
+    def subject(self, dataset: str, event: Any) -> str | None:
+        """Return whose data an event is, None for nobody's."""
+        path = self.contracts[dataset].data_subject
+        return None if path is None else str(at(event, path))
 
     def sit(self) -> Verdict:
         audits = [one.value for one in self.stock.own("penstock.audit")]
@@ -273,7 +274,10 @@ class _Court:
         dataset, (partition, record) = audit["dataset"], place
         self.verdict.events.append((dataset, record.value))
         source = f"{self.topics[dataset]}/{partition}/{record.offset}"
-        _, told = self.told.setdefault(source, (self.subject(dataset, record.value), {}))
+        told: dict[str, str] = {}
+        subject = self.subject(dataset, record.value)
+        if subject is not None:
+            _, told = self.told.setdefault(source, (subject, told))
         for key, text in generation.documents.agreements.items():
             if text["dataset"] != dataset:
                 continue
@@ -329,10 +333,10 @@ class _Court:
                     self.key(place, text, one)
 
     def key(self, place: str, text: Any, record: Record) -> None:
-        """A view's key is what the view itself shows of the subject: a pseudonym, or nothing."""
-        path = self.subjects[text["dataset"]]
-        shown = text["fields"][".".join(path)]["do"] in {"pass", "pseudonymise"}
-        wanted = self.subject(text["dataset"], record.value).encode() if shown else None
+        """A view's key is what the view itself shows of the record key: the value, a pseudonym, or nothing."""
+        path = self.contracts[text["dataset"]].record_key
+        shown = path is not None and text["fields"][path]["do"] in {"pass", "pseudonymise"}
+        wanted = str(at(record.value, path)).encode() if shown else None
         if record.key != wanted:
             self.verdict.say(f"{place}: the key is not the view's own")
 
@@ -364,8 +368,8 @@ class Consents:
 
     def as_of(self, offset: int) -> set[tuple[str, str]]:
         given: set[tuple[str, str]] = set()
-        for at, who, yes in self._log:
-            if at <= offset:
+        for place, who, yes in self._log:
+            if place <= offset:
                 (given.add if yes else given.discard)(who)
         return given
 

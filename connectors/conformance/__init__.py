@@ -1,0 +1,1 @@
+"""The conformance kit: whether a source is what the publisher relies on."""

@@ -1,0 +1,1 @@
+"""The HTTP source: senders post events and hear 202 when they are committed."""

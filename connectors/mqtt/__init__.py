@@ -1,0 +1,1 @@
+"""The MQTT source: messages acknowledged after their Kafka commit."""

@@ -1,0 +1,1 @@
+"""Alerts: what wakes somebody, described once, written as Prometheus rules."""

@@ -1,0 +1,146 @@
+"""What deciding needs of an event, read from its bytes: id, month, data subjects, what predicates read."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from ...schemas.avro_decode import decoder
+from ...schemas.avro_paths import getter, leaves
+from ...schemas.avro_physical import parsing_canonical
+from ...schemas.avro_tree import Tree, emit, tree
+from ...schemas.avro_union import bare
+from ...schemas.contract import DataContract
+from ..instants import DAY_MS, instant_ms, month_of
+from .making import text_of
+from .scanning import NotCompiled, Unusual
+from .source import SourceText
+from .spans import Span, covering
+
+MOST_MONTHS = 10_000
+
+
+class Months(dict[int, str]):
+    """The month of a day, by its number since 1970; made once for each day that is met."""
+
+    def __missing__(self, day: int) -> str:
+        if len(self) >= MOST_MONTHS:
+            self.clear()
+        self[day] = found = month_of(day * DAY_MS)
+        return found
+
+
+class FactWriter:
+    """Writes `facts(d, p)`, which gives (event id, month, references of subjects by path), and `value(d, p)`.
+
+    Both raise whatever stands in the way; the slow path then finds out what that is.
+    """
+
+    def __init__(
+        self, contract: DataContract, writer: Tree, parts: tuple[Span, ...], reference: Callable[[bytes], bytes]
+    ) -> None:
+        self._contract = contract
+        self._mine = tree(contract.schema)
+        self._writer = writer
+        self._parts = {one.path: one for one in parts}
+        self._reference = reference
+        self.positions: set[int] = set()
+
+    def needs(self, predicates: Collection[str]) -> bool:
+        """Note which positions are taken; False where a predicate reads what only a decoded event has."""
+        for path in (self._contract.event_id, self._contract.event_time, *self._contract.subject_paths):
+            self.positions.add(self._part(path).number)
+        found = [self._predicated(path) for path in predicates]
+        if None in found:
+            return False
+        self.positions |= {one.number for one in found if one is not None}
+        return True
+
+    def facts(self, places: Mapping[int, int]) -> SourceText:
+        self._places = places
+        source = SourceText("def facts(d, p):")
+        source.add(f"event_id = {self._read(source, self._contract.event_id)}")
+        with source.block("if event_id is None or event_id == '':"):
+            source.add("raise Unusual")
+        source.constant("Unusual", Unusual)
+        instant = source.constant("instant", instant_ms(leaves(self._contract.schema)[self._contract.event_time]))
+        source.constant("MONTHS", Months())
+        source.constant("reference", self._reference)
+        at = self._read(source, self._contract.event_time)
+        source.add(f"month = MONTHS[{instant}({at}) // {DAY_MS}]", "subjects = {}")
+        for path in self._contract.subject_paths:
+            self._subject(source, path)
+        source.add("return str(event_id), month, subjects")
+        return source
+
+    def value(self, places: Mapping[int, int], predicates: Collection[str]) -> SourceText:
+        """Return the source of `value(d, p)`: of the contract's event as much as the predicates read."""
+        self._places = places
+        source = SourceText("def value(d, p):")
+        nested: dict[str, Any] = {}
+        read = {part.number: part for path in predicates if (part := self._predicated(path))}
+        for _, part in sorted(read.items()):
+            inner = nested
+            for name in part.path[:-1]:
+                inner = inner.setdefault(name, {})
+            inner[part.path[-1]] = self._value_of(source, part)
+        source.add(f"return {_shown(nested)}")
+        return source
+
+    def _subject(self, source: SourceText, path: str) -> None:
+        source.add(f"text = {self._read(source, path)}")
+        with source.block("if text is not None and text != '':"):
+            source.add(f"subjects[{path!r}] = reference(str(text).encode())")
+        if path == self._contract.data_subject:
+            with source.block("else:"):
+                source.add("raise Unusual")
+
+    def _part(self, path: str) -> Span:
+        found = covering(self._parts, tuple(path.split(".")))
+        if found is None:
+            raise NotCompiled
+        return found
+
+    def _predicated(self, path: str) -> Span | None:
+        """Return the part that a predicate reads, if the event has it as the contract does."""
+        names = tuple(path.replace("[]", "").replace("{}", "").split("."))
+        part = covering(self._parts, names)
+        if part is None:
+            return None
+        mine = self._node(part.path)
+        theirs = parsing_canonical(emit(self._writer, part.node))
+        return part if mine is not None and parsing_canonical(emit(self._mine, mine)) == theirs else None
+
+    def _node(self, path: tuple[str, ...]) -> Any:
+        """Return the contract's node at a path of field names; None when it has none there."""
+        node = self._mine.root
+        for name in path:
+            fields = self._mine.types[node]["fields"] if isinstance(node, str) and node in self._mine.types else ()
+            node = next((one["type"] for one in fields if one["name"] == name), None)
+            if node is None:
+                return None
+        return node
+
+    def _read(self, source: SourceText, path: str) -> str:
+        """Return the expression of a field of the writer's event, as `getter` gives it."""
+        part = self._part(path)
+        value = self._value_of(source, part)
+        rest = path.split(".")[len(part.path) :]
+        if not rest:
+            if not isinstance(part.node, list):
+                return value
+            return f"{source.constant('bare', bare)}({value})"
+        below = getter(".".join(rest))
+        name = source.constant(f"below_{path}", lambda found: None if found is None else below(found))
+        return f"{name}({value})"
+
+    def _value_of(self, source: SourceText, part: Span) -> str:
+        at = f"p[{self._places[part.number]}]"
+        if self._writer.kind(part.node) == "string":
+            return f"{source.constant('text_of', text_of)}(d, {at}).decode()"
+        read = source.constant(f"read_{'_'.join(part.path)}", decoder(self._writer, part.node))
+        return f"{read}(d, {at})[0]"
+
+
+def _shown(nested: Mapping[str, Any]) -> str:
+    """Return nested expressions as the expression of a dict."""
+    items = (f"{name!r}: {one if isinstance(one, str) else _shown(one)}" for name, one in nested.items())
+    return "{" + ", ".join(items) + "}"

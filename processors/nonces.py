@@ -1,0 +1,23 @@
+"""Fresh nonces, fetched many at a time: asking the system for each would cost as much as encrypting a short field."""
+
+from ..schemas.encrypted import NONCE_BYTES
+from .encrypt import Nonce
+
+AT_ONCE = 256
+
+
+class Nonces:
+    """A `Nonce` that keeps some in hand, for one batch in one process: nothing of it may outlive a fork."""
+
+    def __init__(self, nonce: Nonce) -> None:
+        self._nonce = nonce
+        self._held: list[bytes] = []
+
+    def __call__(self, size: int) -> bytes:
+        if size != NONCE_BYTES:
+            return self._nonce(size)
+        if not self._held:
+            fresh = self._nonce(NONCE_BYTES * AT_ONCE)
+            self._held = [fresh[at : at + NONCE_BYTES] for at in range(0, len(fresh), NONCE_BYTES)]
+            self._held.reverse()
+        return self._held.pop()
