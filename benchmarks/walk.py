@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from penstock.ops.broker.embedded import EmbeddedBroker
@@ -29,7 +30,7 @@ from penstock.processors.outcome import Input
 from penstock.processors.served import WorkerKeys
 from penstock.schemas.generation import AgreementInForce, ContractInForce, Generation
 from penstock.schemas.view_label import view_schema_of
-from penstock.streams.runner import Inbound, Runner
+from penstock.streams.runner import Inbound, Runner, Work
 from penstock.streams.settings import Cluster
 from penstock.streams.topics import TopicSpec, ensure, provider_topic, view_topic
 from penstock.streams.transaction import Transaction
@@ -68,6 +69,9 @@ class Copy:
         for one in self._batch:
             transaction.produce(self._topic, one.value, key=one.key, partition=one.partition)
 
+    def check(self) -> None:
+        """Nothing changes."""
+
     def committed(self, seconds: float) -> None:
         """Nobody counts."""
 
@@ -86,11 +90,30 @@ class Release:
         for one in self._outcome.outputs:
             transaction.produce(one.topic, one.value, key=one.key, partition=one.partition)
 
+    def check(self) -> None:
+        """Nothing changes."""
+
     def committed(self, seconds: float) -> None:
         """Nobody counts."""
 
     def aborted(self) -> None:
         """Nobody counts."""
+
+
+class Only:
+    """A job that prepares, and is asked nothing else."""
+
+    def __init__(self, prepare: Callable[[list[Inbound]], Work]) -> None:
+        self.prepare = prepare
+
+    def taken_over(self) -> None:
+        """Nothing is remembered."""
+
+    def refused(self, topics: Mapping[str, str]) -> bool:
+        raise AssertionError(topics)
+
+    def isolate(self, record: Inbound, detail: str) -> Work:
+        raise AssertionError(record.offset, detail)
 
 
 class Bench:
@@ -101,11 +124,12 @@ class Bench:
         documents = load(EXAMPLE)
         contract = documents.contracts[DATASET]
         self._contract = contract
+        self.topic = contract.topic
         agreements = {key: one for key, one in documents.agreements.items() if one.dataset == DATASET}
         specs = [view_topic(one.view_topic, contract.partitions, -1) for one in agreements.values()]
         ensure(cluster, [provider_topic(contract.topic, contract.partitions, -1), *specs])
         ensure(cluster, [TopicSpec("copy", contract.partitions)])
-        self._generation = Generation(
+        self.generation = Generation(
             number=1,
             at_ms=0,
             ecosystem="bench",
@@ -116,25 +140,26 @@ class Bench:
                 for key, one in agreements.items()
             },
         )
-        self._keys = SqlKeyStore(open_sqlite(folder / "store.db"), FileKms(folder / "kek", create=True))
+        self.keys = SqlKeyStore(open_sqlite(folder / "store.db"), FileKms(folder / "kek", create=True))
         self.count = self._fill(folder, events)
 
     def _fill(self, folder: Path, events: int) -> int:
-        from penstock.processors.intake import Accepted, Intake
+        from penstock.processors.intake import Intake
+        from penstock.processors.judged import Accepted
         from penstock.schemas.ports import SourceRecord
         from penstock.streams.transaction import TransactionalProducer
 
         inbox = folder / "inbox"
         command = [sys.executable, str(EXAMPLE / "generate.py"), "-n", str(events), "--seed", "1", "--out", str(inbox)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        intake = Intake(self._contract, 1, self._keys.reference_secret(), text=False)
+        intake = Intake(self._contract, 1, self.keys.reference_secret(), text=False)
         producer = TransactionalProducer(self._cluster, "bench.fill")
         producer.init()
         count = 0
         with producer.transaction() as transaction:
             for file in sorted((inbox / DATASET).iterdir()):
                 for row in file.read_text().splitlines():
-                    taken = intake.take(SourceRecord({}, "", json.loads(row)))
+                    taken = intake.take(SourceRecord({}, "", json.loads(row)), 0)
                     if isinstance(taken, Accepted):
                         transaction.produce(self._contract.topic, taken.value, key=taken.key)
                         count += 1
@@ -149,11 +174,11 @@ class Bench:
         def no_other(_schema_id: int) -> dict[str, object]:
             raise LookupError
 
-        program = LaneProgram(self._generation, DATASET, WorkerKeys(self._keys, "bench"), no_other)
+        program = LaneProgram(self.generation, DATASET, WorkerKeys(self.keys, "bench"), no_other)
         return self._time(f"bench.exchange.{run}", lambda batch: Release(program, batch))
 
     def _time(self, group: str, prepare) -> float:  # noqa: ANN001 - Prepare
-        runner = Runner(self._cluster, self._contract.topic, group, "0", prepare)
+        runner = Runner(self._cluster, self._contract.topic, group, "0", Only(prepare))
         runner.start()
         done, started = 0, 0.0
         while done < self.count:
