@@ -2,9 +2,7 @@
 
 import time
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
-
-from .clients import make
+from .asking import Asking
 from .control import ControlReader
 from .settings import Cluster
 from .topics import CONTROL
@@ -21,7 +19,7 @@ class ControlEnd:
 
     def __init__(self, cluster: Cluster, reader: ControlReader) -> None:
         self._reader = reader
-        self._consumer = make(Consumer, cluster.reader())
+        self._asking = Asking(cluster, committed=True)
         self._known_at = time.monotonic()
 
     @property
@@ -32,12 +30,9 @@ class ControlEnd:
     def look(self) -> None:
         """Compare once. Returns within `WAIT_S`; where Kafka does not answer, `age_s` goes on growing."""
         asked_at = time.monotonic()
-        try:
-            _, end = self._consumer.get_watermark_offsets(TopicPartition(CONTROL, 0), timeout=WAIT_S)
-        except KafkaException:
-            return
-        if self._reader.reached >= end:
+        span = self._asking.span(CONTROL, 0, WAIT_S)
+        if span is not None and self._reader.reached >= span[1]:
             self._known_at = asked_at
 
     def close(self) -> None:
-        self._consumer.close()
+        self._asking.close()

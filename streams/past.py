@@ -4,8 +4,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
+from .asking import Asking
 from .clients import make
 from .consuming import take
 from .runner import Inbound
@@ -31,7 +32,7 @@ class PastReader:
         self._topic = topic
         settings = {**cluster.reader(), **LITTLE, "auto.offset.reset": "earliest"}
         self._consumer = make(Consumer, settings)
-        self._asking = make(Consumer, {**cluster.reader(), "isolation.level": "read_uncommitted"})
+        self._asking = Asking(cluster)
         self._at: tuple[int, int] | None = None
         self._heard = 0.0
 
@@ -74,11 +75,10 @@ class PastReader:
         """Return `start`, or where the log begins if that is behind it. Markers leave gaps, too: the log is asked."""
         if records and records[0].offset == start:
             return start
-        try:
-            low, _ = self._asking.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=PATIENCE_S)
-        except KafkaException:
+        span = self._asking.span(self._topic, partition, PATIENCE_S)
+        if span is None:
             return start
-        return min(max(start, low), records[0].offset if records else end)
+        return min(max(start, span[0]), records[0].offset if records else end)
 
 
 def _reaches(messages: Sequence[Message], end: int) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ..schemas.errors import UnavailableError
+from .asking import Asking
 from .clients import NO_TOPIC, Complaint, make
 from .consuming import take
 from .settings import Cluster
@@ -43,7 +44,7 @@ class Tail:
         self._next = start
         self._end = NOT_KNOWN  # of the topic, markers included, when it was last reached
         self._cluster = cluster
-        self._asking: Consumer | None = None
+        self._asking: Asking | None = None
         self._complaint = Complaint(cluster.bootstrap)
         settings = {**cluster.reader(), "auto.offset.reset": "earliest", "error_cb": self._complaint}
         self._consumer = make(Consumer, settings)
@@ -109,16 +110,11 @@ class Tail:
         return max(self._end, self.offset + 1)
 
     def _end_now(self) -> int:
-        """Return the offset after the last record of any kind; NOT_KNOWN when Kafka does not say it.
-
-        Asked on a connection of its own: on the reader's the answer waits behind a fetch, which waits for records.
-        """
+        """Return the offset after the last record of any kind; NOT_KNOWN when Kafka does not say it."""
         if self._asking is None:
-            self._asking = make(Consumer, {**self._cluster.reader(), "isolation.level": "read_uncommitted"})
-        try:
-            return self._asking.get_watermark_offsets(TopicPartition(self.topic, 0), timeout=PATIENCE_S)[1]
-        except KafkaException:
-            return NOT_KNOWN
+            self._asking = Asking(self._cluster)
+        span = self._asking.span(self.topic, 0, PATIENCE_S)
+        return NOT_KNOWN if span is None else span[1]
 
     def _require_topic(self) -> None:
         """Raise UnavailableError when there is no such topic: the reader itself would wait for it to appear."""

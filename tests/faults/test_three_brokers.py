@@ -8,15 +8,18 @@ import copying
 import pytest
 from cluster import NODES, ThreeBrokers
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
 from copies import Verdict, committed_offsets, judge
 
 from penstock.schemas.errors import RoleExit, UnavailableError
+from penstock.streams.asking import Asking
 from penstock.streams.client_facts import cluster_facts
 from penstock.streams.runner import Runner
 from penstock.streams.settings import Cluster
 from penstock.streams.topics import TopicSpec, ensure, own_topics
 
 PARTITIONS = 3
+PATIENCE_S = 30.0
 MOVING = 300
 """Records whose copies show that the stream moves."""
 
@@ -36,6 +39,22 @@ def test_our_topics_are_kept_as_the_cluster_keeps_topics(three):
     assert {facts.topics[name].replicas for name in created} == {3}
     assert facts.settings["min.insync.replicas"] == "2"
     assert len(created) == len(own_topics()) + 1
+
+
+def test_who_asks_where_a_topic_ends_hears_it_from_its_leaders_successor(three):
+    """The client alone asks the broker that is gone, again and again, until that one is back."""
+    cluster, topic = Cluster(three.bootstrap), f"asked-{uuid.uuid4().hex[:8]}"
+    ensure(cluster, [TopicSpec(topic, 1)])
+    asking = Asking(cluster)
+    try:
+        assert asking.span(topic, 0, PATIENCE_S) == (0, 0)
+        known = AdminClient({"bootstrap.servers": three.bootstrap}).list_topics(topic, 10)
+        leader = known.topics[topic].partitions[0].leader
+        three.kill(leader)
+        assert asking.span(topic, 0, PATIENCE_S) == (0, 0)
+        three.restart(leader)
+    finally:
+        asking.close()
 
 
 class Flow:
