@@ -10,7 +10,7 @@ from typing import Any
 
 from feeding import Feeder
 from nemesis import CommonNemesis, Nemesis, Tally
-from schedule import Fault, Tier, common, lanes
+from schedule import Fault, Tier, common, lanes, quiet
 from worker_nemesis import WorkerNemesis
 from world import PATIENCE_S, WORKERS, World
 
@@ -71,6 +71,9 @@ class Part:
         while any(one.is_alive() for one in workers):
             workers[0].join(SAY_EVERY_S / 3)
             self._progress()
+        self.world.heal()
+        for number, fault in enumerate(quiet(self.tier, self.seed)):
+            self._lane(WorkerNemesis(self.world, self.tally, self._over, number % WORKERS), [fault])
 
     def _lane(self, nemesis: Nemesis, faults: list[Fault]) -> None:
         try:

@@ -1,7 +1,7 @@
 """What a tier does, and in which order: a seed gives the same schedule again.
 
 Each worker has a lane of faults of its own, done one after the other; Kafka has one too. Lanes run beside each other,
-so that faults which do not depend on each other overlap.
+so that faults which do not depend on each other overlap. Last come kills that meet nothing else that is broken.
 """
 
 from collections.abc import Mapping
@@ -54,18 +54,20 @@ class Tier:
     three_brokers: int = 0
     one_of_three: int = 0
     gap_s: float = 1.0
+    quiet: int = 0
+    """How many of the kills come last, one after the other, with nothing else broken: recovery is measured by them."""
 
 
 NOTHING = Tier(0, 0, 0, 0, (), 0, (), 0, 0, 0)
 TIERS: Mapping[str, Tier] = {
-    "pr": Tier(100_000, 20, 1, 2, (17.0,), 5, REPLAYS[:2], 1, 1, 1, pace=600),
+    "pr": Tier(100_000, 20, 1, 2, (17.0,), 5, REPLAYS[:2], 1, 1, 1, pace=600, quiet=6),
     "nightly": Tier(
         200_000, 300, 20, 50, (*PAUSES_S * 9, *PAUSES_S[:3], LONG_PAUSE_S, LONG_PAUSE_S), 100, REPLAYS * 4, 50, 4, 9,
-        parts=4, pace=250, three_brokers=20,
+        parts=4, pace=250, three_brokers=20, quiet=80,
     ),
     "release": Tier(
         1_000_000, 1_000, 100, 150, (*PAUSES_S * 28, *(LONG_PAUSE_S,) * 10), 300, REPLAYS * 20, 200, 20, 30,
-        parts=16, pace=300, three_brokers=60,
+        parts=16, pace=300, three_brokers=60, quiet=320,
     ),
 }  # fmt: skip
 
@@ -90,6 +92,7 @@ def part_of(tier: Tier, part: int) -> Tier:
         ours=share(tier.ours),
         parts=1,
         three_brokers=share(tier.three_brokers),
+        quiet=share(tier.quiet),
     )
 
 
@@ -102,7 +105,7 @@ def on_three(share: Tier) -> Tier:
 def lanes(tier: Tier, seed: int, workers: int) -> list[list[Fault]]:
     """Return the faults of each worker's lane."""
     lot = Random(f"{seed}/workers")
-    faults = [_fault("worker_kill", lot, tier.gap_s, ready=lot.random() > 0.15) for _ in range(tier.kills)]
+    faults = [_fault("worker_kill", lot, tier.gap_s, ready=lot.random() > 0.15) for _ in range(tier.kills - tier.quiet)]
     faults += [_point(point, lot, tier.gap_s) for point in POINTS for _ in range(tier.points)]
     faults += [
         _fault(NETWORK[n % len(NETWORK)], lot, tier.gap_s, **_lasting(NETWORK[n % len(NETWORK)], lot))
@@ -112,6 +115,12 @@ def lanes(tier: Tier, seed: int, workers: int) -> list[list[Fault]]:
     faults += [_fault("zombie", lot, tier.gap_s) for _ in range(tier.zombies)]
     lot.shuffle(faults)
     return [faults[worker::workers] for worker in range(workers)]
+
+
+def quiet(tier: Tier, seed: int) -> list[Fault]:
+    """Return the kills that come after all else, for the workers in turn."""
+    lot = Random(f"{seed}/quiet")
+    return [_fault("worker_kill", lot, tier.gap_s, ready=True) for _ in range(tier.quiet)]
 
 
 def common(tier: Tier, seed: int) -> list[Fault]:

@@ -4,7 +4,7 @@ from collections import Counter
 
 import events
 import pytest
-from schedule import TIERS, common, lanes, part_of
+from schedule import TIERS, common, lanes, part_of, quiet
 
 from penstock.schemas.crash_points import POINTS
 
@@ -12,7 +12,7 @@ FLOORS = {"worker_kill": 300, "crash_point": 20 * len(POINTS), "broker_kill": 50
 
 
 def everything(tier, seed):
-    return [*common(tier, seed), *(fault for lane in lanes(tier, seed, 3) for fault in lane)]
+    return [*common(tier, seed), *(fault for lane in lanes(tier, seed, 3) for fault in lane), *quiet(tier, seed)]
 
 
 def test_a_seed_gives_the_same_schedule_again_and_another_a_different_one():

@@ -82,9 +82,10 @@ class WorkerNemesis(Nemesis):
             if taken:
                 self._judge_zombie(epoch, on_ms, reason)
                 self._judge_successor(successor)
-            self.world.watch.after(now_ms(), partitions, PATIENCE_S)
+            healed = now_ms()
+            moved = self.world.watch.after(healed, partitions, PATIENCE_S)
         self._have_own_page()
-        self._note("zombie", at_ms, partitions, epoch=epoch, continued_ms=on_ms, reason=reason)
+        self._note("zombie", at_ms, partitions, healed, epoch=epoch, continued_ms=on_ms, reason=reason, moved_ms=moved)
         return bool(taken and reason)
 
     def _have_own_page(self) -> None:
