@@ -5,13 +5,11 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-from sharing_out import Shares, long_first
-from time_spent import TimeSpent
+from tally import Tally
 
 from penstock.ops.broker.embedded import EmbeddedBroker, install
 from penstock.schemas.errors import PenstockError
@@ -115,27 +113,20 @@ def hands_on() -> type[Hands]:
     return Hands
 
 
-_times = os.environ.get("PENSTOCK_TEST_TIMES")
-_spent = TimeSpent(Path(_times) if _times else None)
+_kept = os.environ.get("PENSTOCK_TEST_TALLY")
+_tally = Tally()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Add each phase of a test to its folder's share of the time."""
-    _spent.add(report.nodeid, report.duration)
+    """Count each phase of a test."""
+    _tally.add(report)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say where the time went, folder by folder; what ran on several processes counts for each."""
+    """Say where the time went, folder by folder, or leave that to whoever sums up runs."""
+    if _kept:
+        _tally.keep(Path(_kept))
+        return
     terminalreporter.section("time")
-    for line in _spent.table():
+    for line in _tally.table():
         terminalreporter.write_line(line)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin what takes longest."""
-    items[:] = long_first(items)
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
-    """Share the tests out our way."""
-    return Shares(config, log)
