@@ -4,7 +4,9 @@ A persistent session under a stable client id, so that the broker keeps what com
 connection paho connects again by itself, for ever.
 """
 
+import errno
 import logging
+import select
 import socket
 import ssl
 import sys
@@ -62,6 +64,7 @@ class Line:
         self._client = _client(options, login, root, place)
         self._client.on_connect = self._on_connect
         self._client.on_connect_fail = self._on_connect_fail
+        self._client.on_socket_open = self._on_socket_open
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
@@ -149,6 +152,17 @@ class Line:
         self._ready.set()
         self._answer.set()
 
+    def _on_socket_open(self, client: Client, _: Any, opened: Any) -> None:
+        """Let the attempt fail where paho could not watch its sockets: it would begin anew for ever, without a word.
+
+        It watches them with `select`, which knows a process's first 1,024 descriptors only.
+        """
+        watched = [one for one in (opened, client._sockpairR) if one is not None]  # noqa: SLF001 - what wakes it
+        try:
+            select.select(watched, [], [], 0)
+        except ValueError:
+            raise OSError(errno.EMFILE, "too many files are open") from None
+
     def _on_connect_fail(self, *_: Any) -> None:
         self._away(self._failed(sys.exc_info()[1]))
 
@@ -164,6 +178,8 @@ class Line:
             return self._wrong("the MQTT broker does not speak TLS here", "check port, tls and ca_file")
         if isinstance(error, socket.gaierror):
             return self._unavailable("the MQTT broker's host name is not known")
+        if isinstance(error, OSError) and error.errno == errno.EMFILE:
+            return self._crowded()
         why = error.strerror if isinstance(error, OSError) and error.strerror else "nobody answers"
         return self._unavailable(f"the MQTT broker cannot be reached: {why}")
 
@@ -186,6 +202,11 @@ class Line:
 
     def _unavailable(self, message: str) -> UnavailableError:
         return UnavailableError(message, place=self._where(), remedy="start it, or correct host and port")
+
+    def _crowded(self) -> UnavailableError:
+        message = "this process has too many files open for a connection to the MQTT broker"
+        remedy = "start the role again; what it has open stands in /proc/PID/fd, and 1,000 is more than it ever needs"
+        return UnavailableError(message, place=self._where(), remedy=remedy)
 
     def _wrong(self, message: str, remedy: str) -> ConfigurationError:
         return ConfigurationError(message, place=self._where(), remedy=remedy)

@@ -1,8 +1,13 @@
 """The source on a real broker: what is acknowledged when, and what becomes of every kind of message."""
 
+import contextlib
 import hashlib
 import logging
+import os
+import resource
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -195,6 +200,32 @@ def test_a_host_that_is_unknown_or_silent_is_said(open_source: Any, sensors_of: 
         open_source(1, host="no-such-host.invalid")
     with pytest.raises(UnavailableError, match=r"cannot be reached: Connection refused"):
         open_source(1)
+
+
+def test_a_process_with_too_many_files_open_says_so_and_connects_once_there_is_room(
+    mosquitto: Mosquitto, open_source: Any, sensors_of: Any
+) -> None:
+    """paho watches the first 1,024 descriptors; with others it would try again for ever without a word."""
+    sensors = sensors_of(mosquitto.port)
+    with crowded(), pytest.raises(UnavailableError, match=r"too many files open.*/proc/PID/fd"):
+        open_source(mosquitto.port, topic="crowded/{person}")
+    reader: Reader = open_source(mosquitto.port, topic="crowded/{person}")
+    sensors.publish(("crowded/p", reading(1)[1]))
+    reader.read(lambda: reader.records)
+
+
+@contextlib.contextmanager
+def crowded(files: int = 1_024) -> Iterator[None]:
+    """A process in which no descriptor below `files` is free."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < files + 100:
+        pytest.skip("this user may not open so many files")
+    with contextlib.ExitStack() as stack:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, files + 100), hard))
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        while stack.enter_context(Path(os.devnull).open()).fileno() < files:  # the lowest that is free
+            pass
+        yield
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # paho forgets a socket whose handshake failed
