@@ -25,7 +25,7 @@ from confluent_kafka import Consumer, Message, Producer
 from walk import DATASET, Bench
 
 from penstock.ops.broker.embedded import EmbeddedBroker
-from penstock.ops.wiring import now_ms
+from penstock.ops.clock import now_ms
 from penstock.schemas.observer import BatchCounts
 from penstock.streams.control import ControlReader, ControlWriter
 from penstock.streams.exchange import Exchange, Slot, World

@@ -10,10 +10,10 @@ from typing import Any
 
 from order import Order, payee_id, told
 
+from penstock.ops.clock import now_ms
 from penstock.ops.store.engine import open_sqlite
 from penstock.ops.store.key_store import SqlKeyStore
 from penstock.ops.store.kms_file import FileKms
-from penstock.ops.wiring import now_ms
 from penstock.processors.keys import subject_reference
 from penstock.schemas.ecosystem import ExchangeManner
 from penstock.schemas.generation import Generation

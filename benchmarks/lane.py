@@ -19,8 +19,8 @@ import time
 from programs import back_ends, lane_program
 from workloads import DATASETS, Workload, copies, payments, workload
 
+from penstock.ops.clock import now_ms
 from penstock.ops.store.memory import MemoryKeyStore
-from penstock.ops.wiring import now_ms
 from penstock.processors.outcome import Input
 from penstock.processors.served import WorkerKeys
 

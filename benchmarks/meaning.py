@@ -22,7 +22,7 @@ from running import Running
 from stand import Stand
 from workloads import Payment
 
-from penstock.ops.wiring import now_ms
+from penstock.ops.clock import now_ms
 from penstock.processors.open_view import OpenProgram
 from penstock.processors.outcome import Input
 from penstock.schemas.codec import Codec

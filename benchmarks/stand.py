@@ -18,7 +18,7 @@ from programs import SLOW, lane_program
 from workloads import ECOSYSTEM, Payment, Workload, payments
 
 from penstock.ops.broker.embedded import EmbeddedBroker
-from penstock.ops.wiring import now_ms
+from penstock.ops.clock import now_ms
 from penstock.processors.lane import LaneProgram
 from penstock.processors.outcome import Input
 from penstock.processors.quarantine import QuarantineSealer

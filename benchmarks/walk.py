@@ -20,11 +20,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from penstock.ops.broker.embedded import EmbeddedBroker
+from penstock.ops.clock import now_ms
 from penstock.ops.documents.load import load
 from penstock.ops.store.engine import open_sqlite
 from penstock.ops.store.key_store import SqlKeyStore
 from penstock.ops.store.kms_file import FileKms
-from penstock.ops.wiring import now_ms
 from penstock.processors.lane import LaneProgram
 from penstock.processors.outcome import Input
 from penstock.processors.served import WorkerKeys

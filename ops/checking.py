@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from ..schemas.problem import Finding, Level
+from .clock import now_ms
 from .documents.check import errors, examine
 from .documents.load import Documents
 from .documents.scenario_text import sentences
 from .documents.scenarios import ScenarioResult, run_scenarios
 from .rehearsal import Rehearsal
-from .wiring import now_ms
 
 
 @dataclass(frozen=True, slots=True)

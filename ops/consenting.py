@@ -11,7 +11,8 @@ from ..schemas.errors import ConfigurationError
 from ..streams.consents import ConsentReader, ConsentWriter
 from ..streams.control import ControlReader
 from ..streams.settling import Change, Settled, Settling, Tell
-from .wiring import Wiring, now_ms
+from .clock import now_ms
+from .wiring import Wiring
 
 
 def record(

@@ -6,10 +6,10 @@ from typing import Any
 
 from ..schemas.agreement import Agreement
 from ..schemas.errors import ConfigurationError
+from .clock import now_ms
 from .documents.load import Documents, load
 from .documents.scenario_text import EXPLAINED
 from .rehearsal import Occasion, Rehearsal
-from .wiring import now_ms
 
 
 def explained(directory: Path, agreement_id: str, event: Mapping[str, Any], *, consent: bool) -> Mapping[str, Any]:

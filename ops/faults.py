@@ -2,20 +2,22 @@
 
 A role started with PENSTOCK_FAULTS=FILE reads from that file what to do and where, at its start and whenever it gets
 SIGUSR1: `POINT ACTION [N]`, to be done once, the Nth time that the point is passed. ACTION is `kill` (as kill -9),
-`stop` (as kill -STOP; go on with kill -CONT), `raise` (an error that nobody foresaw), or `sleep=MS`. An empty or
-missing file means none.
+`stop` (as kill -STOP; go on with kill -CONT), `raise` (an error that nobody foresaw), or `sleep=MS`. `clock MS` lets
+the role's clock be wrong by so much, at once and until the next word. An empty or missing file means none.
 """
 
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..schemas.crash_points import POINTS, arm
 from ..schemas.errors import ConfigurationError
+from .clock import step
 
 VARIABLE = "PENSTOCK_FAULTS"
+CLOCK = "clock"
 
 
 class Fault:
@@ -51,14 +53,30 @@ def _fault(file: Path) -> Fault | None:
     try:
         words = file.read_text().split()
     except FileNotFoundError:
+        words = []
+    if words[:1] == [CLOCK]:
+        step(_milliseconds(words, file))
         return None
+    step(0)
     if not words:
         return None
     point, action, times = (*words, "1")[:3] if len(words) > 1 else ("", "", "")
     if point not in POINTS or action.partition("=")[0] not in {"kill", "stop", "raise", "sleep"} or not times.isdigit():
-        remedy = "POINT kill|stop|raise|sleep=MS [N]"
-        raise ConfigurationError("it names no fault", place=str(file), remedy=remedy)
+        raise _no_fault(file)
     return Fault(point, action, int(times))
+
+
+def _milliseconds(words: Sequence[str], file: Path) -> int:
+    try:
+        (_, by_ms) = words
+        return int(by_ms)
+    except ValueError:
+        raise _no_fault(file) from None
+
+
+def _no_fault(file: Path) -> ConfigurationError:
+    remedy = f"POINT kill|stop|raise|sleep=MS [N], or {CLOCK} MS"
+    return ConfigurationError("it names no fault", place=str(file), remedy=remedy)
 
 
 def _do(action: str) -> None:

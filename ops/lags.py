@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from ..streams.lag import LagProbe
-from .wiring import now_ms
+from .clock import now_ms
 
 PERIOD_S = 1.0
 

@@ -6,8 +6,9 @@ from ..processors.keys import subject_reference
 from ..schemas.consent import ConsentRecord
 from ..schemas.opening import OpeningConsents
 from ..streams.consents import ConsentReader, ConsentWriter
+from .clock import now_ms
 from .documents.load import one_document
-from .wiring import Wiring, now_ms
+from .wiring import Wiring
 
 FILE = "consents.yaml"
 

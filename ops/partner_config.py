@@ -9,8 +9,9 @@ from ..processors.access import counts
 from ..schemas.ecosystem import NamedCluster, NamedRegistry
 from ..schemas.errors import ConfigurationError
 from ..schemas.principals import member_principal
+from .clock import now_ms
 from .in_force import generation_in_force, held_agreement
-from .wiring import Wiring, now_ms
+from .wiring import Wiring
 
 USER, PASSWORD = "PENSTOCK_KAFKA_USER", "PENSTOCK_KAFKA_PASSWORD"
 TOKEN = "PENSTOCK_TOKEN"  # noqa: S105 - the name of a variable

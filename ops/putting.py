@@ -13,12 +13,13 @@ from ..schemas.problem import ProblemsError
 from ..schemas.view_label import view_schema_of
 from .apply import Applied, Wanted
 from .checking import examine_all
+from .clock import now_ms
 from .documents.check import errors
 from .documents.load import Documents, load
 from .documents.plan import Change, InForce, plan
 from .documents.plan_access import access_changes
 from .in_force import generation_or_none
-from .wiring import Wiring, now_ms
+from .wiring import Wiring
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..schemas.charter import Charter
 from ..schemas.errors import ConfigurationError
+from .clock import now_ms
 from .documents.load import one_document
 from .store.tokens import Issued, Scope
 from .wiring import Wiring
@@ -36,7 +37,7 @@ def token_rows(wiring: Wiring) -> list[dict[str, Any]]:
 
 def token_row(one: Issued) -> dict[str, Any]:
     """Return what lists say of a token."""
-    state = "revoked" if one.revoked_ms is not None else "expired" if one.expires_ms <= _now_ms() else "good"
+    state = "revoked" if one.revoked_ms is not None else "expired" if one.expires_ms <= now_ms() else "good"
     return {
         "id": one.id,
         "member": one.member,
@@ -57,7 +58,3 @@ def revoke_token(wiring: Wiring, token_id: str) -> None:
     """End one token at once. Raises ConfigurationError when there is none of that id."""
     if not wiring.tokens().revoke(token_id):
         raise ConfigurationError(f"there is no token `{token_id}`", remedy="penstock tokens list")
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -1,7 +1,6 @@
 """Wiring: the only file that knows every concrete class and puts them together."""
 
 import os
-import time
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -22,6 +21,7 @@ from .access.keeper import AccessKeeper, Terms
 from .access.passwords import Passwords
 from .access.scenes import Scenes
 from .apply import Applier
+from .clock import now_ms
 from .documents.load import ecosystem_of
 from .home import Home
 from .processes import read_status
@@ -38,11 +38,6 @@ from .store.tokens import TokenStore
 from .timed import Listeners
 
 _NOBODY = Unwatched()
-
-
-def now_ms() -> int:
-    """Return the wall clock in milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 class Wiring:

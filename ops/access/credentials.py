@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from ...schemas.ecosystem import NamedCluster
 from ...schemas.errors import ConfigurationError
 from ...schemas.principals import member_principal
+from ..clock import now_ms
 from ..in_force import generation_or_none
-from ..wiring import Wiring, now_ms
+from ..wiring import Wiring
 from .keeper import AccessKeeper
 from .passwords import Passwords, new_password
 

@@ -3,7 +3,8 @@
 from ...schemas.ecosystem import NamedCluster
 from ...schemas.principals import OPERATOR
 from ...streams.topics import ensure, own_topics
-from ..wiring import Wiring, now_ms
+from ..clock import now_ms
+from ..wiring import Wiring
 from .passwords import Passwords
 
 

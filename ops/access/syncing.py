@@ -10,7 +10,8 @@ from ...processors.access_drift import Drift
 from ...schemas.errors import ConfigurationError, PenstockError
 from ...streams.control import ControlReader
 from ...streams.topics import ensure, own_topics
-from ..wiring import Wiring, now_ms
+from ..clock import now_ms
+from ..wiring import Wiring
 
 PERIOD_S = 2.0
 log = logging.getLogger(__name__)

@@ -7,7 +7,8 @@ from ...schemas.ecosystem import NamedCluster
 from ...schemas.generation import Generation
 from ...schemas.principals import OPERATOR, member_principal
 from ..broker.refusals import KafkaRefusals
-from ..wiring import Wiring, now_ms
+from ..clock import now_ms
+from ..wiring import Wiring
 from .scenes import Scenes
 
 Told = Callable[[str, str, str, int], None]

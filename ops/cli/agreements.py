@@ -72,7 +72,8 @@ def terminate(agreement: Id, directory: In = Path(), *, as_json: AsJson = False)
 
 
 def _change(directory: Path, agreement: str, status: Status, *, as_json: bool) -> None:
-    from ..wiring import Wiring, now_ms
+    from ..clock import now_ms
+    from ..wiring import Wiring
 
     done = Wiring(directory).applier(waiting_for).change_status(agreement, status, now_ms())
     number = done.generation.number

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from ...schemas.generation import Generation
+from ..clock import now_ms
 from ..documents.plan_access import access_changes
 from ..token_desk import at
-from ..wiring import Wiring, now_ms
+from ..wiring import Wiring
 from .papers import SOON
 from .result import Result, Verdict, well
 

@@ -8,8 +8,9 @@ from ...schemas.lanes import lane_group
 from ...streams.client_facts import ClusterFacts, TopicFacts
 from ...streams.lag import LagProbe
 from ...streams.topics import own_topics, quarantine_topic
+from ..clock import now_ms
 from ..in_force import why_behind
-from ..wiring import Wiring, now_ms
+from ..wiring import Wiring
 from .result import Result, Verdict, well
 
 LATE_S = 60.0

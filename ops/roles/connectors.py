@@ -12,11 +12,12 @@ from ...schemas.principals import connector_principal
 from ...streams.control import ControlReader
 from ...streams.publisher import Bench, Feed, Publisher
 from ..access.establish import introduce
+from ..clock import now_ms
 from ..documents.load import connectors_of
 from ..health import RoleServer
 from ..metrics import PublisherMetrics
 from ..vital_signs import vital_signs
-from ..wiring import Wiring, now_ms
+from ..wiring import Wiring
 from .mounting import mounted
 from .process import role_process
 

@@ -9,11 +9,12 @@ from ...schemas.principals import exchange_principal
 from ...streams.control import ControlReader
 from ...streams.exchange import Exchange, Slot, World
 from ..access.establish import introduce
+from ..clock import now_ms
 from ..health import RoleServer
 from ..metrics import ExchangeMetrics
 from ..timed import ObservedSchemas
 from ..vital_signs import vital_signs
-from ..wiring import Wiring, now_ms
+from ..wiring import Wiring
 from .process import role_process
 
 COLLECTED_AFTER = 100_000, 50, 100

@@ -2,12 +2,12 @@
 
 import hashlib
 import secrets
-import time
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from sqlalchemy import Engine, Update, select, update
 
+from ..clock import now_ms
 from .engine import reading, writing
 from .tables import tokens
 from .upgrade import token_id
@@ -53,7 +53,7 @@ class TokenStore:
     def issue(self, member: str, days: int = DEFAULT_DAYS, *, scope: Scope = "keys", label: str = "") -> str:
         """Return a new token of `member`, good for `days` at the doors of `scope`. It cannot be shown again."""
         token = PREFIX + secrets.token_urlsafe(32)
-        now = _now_ms()
+        now = now_ms()
         row = {
             "digest": _digest(token),
             "id": token_id(_digest(token)),
@@ -107,20 +107,16 @@ class TokenStore:
 
     def _revoke(self, change: Update) -> int:
         with writing(self._engine) as connection:
-            return connection.execute(change.values(revoked_ms=_now_ms())).rowcount
+            return connection.execute(change.values(revoked_ms=now_ms())).rowcount
 
 
 def _why(row: Any, scopes: tuple[str, ...]) -> Why:
     if row.revoked_ms is not None:
         return "revoked"
-    if row.expires_ms <= _now_ms():
+    if row.expires_ms <= now_ms():
         return "expired"
     return "" if row.scope in scopes else "scope"
 
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="replace")).digest()
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

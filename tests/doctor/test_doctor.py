@@ -12,11 +12,12 @@ from cryptography import x509
 from ecosystem import cli, make, until
 from generations import generation_of
 
+from penstock.ops.clock import now_ms
 from penstock.ops.doctor.certificates import certificates
 from penstock.ops.doctor.doors import lasting
 from penstock.ops.doctor.papers import validity
 from penstock.ops.doctor.result import Check, Verdict
-from penstock.ops.wiring import Wiring, now_ms
+from penstock.ops.wiring import Wiring
 from penstock.schemas.access import Rule
 from penstock.schemas.errors import UnavailableError
 from penstock.streams.access import AccessAdmin

@@ -22,6 +22,9 @@ AT_ONCE = frozenset({"reset", "reset_produce", "gateway_kill"})
 PAUSES_S = (1.0, 3.0, 6.0, 11.0, 17.0)
 """Around each patience: calls 5 s, sessions 10 s, a step 12 s, transactions 15 s."""
 
+CLOCK_STEPS_S = (3_600, -3_600, 86_400, -5)
+"""Beyond and within what the gateway forgives a role's clock, forward and back."""
+
 LONG_PAUSE_S = 33.0
 """Beyond the broker's own session with its controller; once in a while."""
 
@@ -54,20 +57,21 @@ class Tier:
     three_brokers: int = 0
     one_of_three: int = 0
     gap_s: float = 1.0
+    clocks: int = 0
     quiet: int = 0
     """How many of the kills come last, one after the other, with nothing else broken: recovery is measured by them."""
 
 
 NOTHING = Tier(0, 0, 0, 0, (), 0, (), 0, 0, 0)
 TIERS: Mapping[str, Tier] = {
-    "pr": Tier(100_000, 20, 1, 2, (17.0,), 5, REPLAYS[:2], 1, 1, 1, pace=600, quiet=6),
+    "pr": Tier(100_000, 20, 1, 2, (17.0,), 5, REPLAYS[:2], 1, 1, 1, pace=600, clocks=2, quiet=6),
     "nightly": Tier(
         200_000, 300, 20, 50, (*PAUSES_S * 9, *PAUSES_S[:3], LONG_PAUSE_S, LONG_PAUSE_S), 100, REPLAYS * 4, 50, 4, 9,
-        parts=4, pace=250, three_brokers=20, quiet=80,
+        parts=4, pace=250, three_brokers=20, clocks=20, quiet=80,
     ),
     "release": Tier(
         1_000_000, 1_000, 100, 150, (*PAUSES_S * 28, *(LONG_PAUSE_S,) * 10), 300, REPLAYS * 20, 200, 20, 30,
-        parts=16, pace=300, three_brokers=60, quiet=320,
+        parts=16, pace=300, three_brokers=60, clocks=60, quiet=320,
     ),
 }  # fmt: skip
 
@@ -92,6 +96,7 @@ def part_of(tier: Tier, part: int) -> Tier:
         ours=share(tier.ours),
         parts=1,
         three_brokers=share(tier.three_brokers),
+        clocks=share(tier.clocks),
         quiet=share(tier.quiet),
     )
 
@@ -113,6 +118,10 @@ def lanes(tier: Tier, seed: int, workers: int) -> list[list[Fault]]:
     ]
     faults += [_fault(kind, lot, tier.gap_s) for kind in tier.replays]
     faults += [_fault("zombie", lot, tier.gap_s) for _ in range(tier.zombies)]
+    faults += [
+        _fault("clock", lot, tier.gap_s, step_s=CLOCK_STEPS_S[n % len(CLOCK_STEPS_S)], for_s=lot.uniform(2, 9))
+        for n in range(tier.clocks)
+    ]
     lot.shuffle(faults)
     return [faults[worker::workers] for worker in range(workers)]
 

@@ -44,6 +44,7 @@ def test_all_that_was_to_be_broken_was_broken(ran):
     assert all(done.get(kind) for kind in REPLAYS[:2])
     assert done["zombie"] >= PR.zombies
     assert done["storm"] >= PR.storms
+    assert done["clock"] >= PR.clocks
 
 
 def test_it_was_enough_to_find_something(ran):

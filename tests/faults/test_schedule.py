@@ -26,7 +26,7 @@ def test_parts_make_up_the_whole(name):
     tier = TIERS[name]
     whole = Counter(fault.kind for fault in everything(tier, 1))
     parts = sum((Counter(one.kind for one in everything(part_of(tier, n), n)) for n in range(tier.parts)), Counter())
-    for kind in ("worker_kill", "crash_point", "broker_kill", "pause", "zombie", "storm"):
+    for kind in ("worker_kill", "crash_point", "broker_kill", "pause", "zombie", "storm", "clock"):
         assert parts[kind] == whole[kind]
     assert sum(part_of(tier, n).records for n in range(tier.parts)) >= tier.records >= 100_000
 

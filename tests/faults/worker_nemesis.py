@@ -67,6 +67,21 @@ class WorkerNemesis(Nemesis):
         reason = self.wait(lambda: self._ended_by(pid), 5) or ""
         return "signal 9" in reason and self._recovered("crash_point", at_ms, point=point, times=times)
 
+    def clock(self, *, step_s: int, for_s: float) -> bool:
+        """Let the worker's clock jump, and after a while jump back."""
+        pid, partitions = self._committing(), self.world.watch.owned(self.number)
+        at_ms = now_ms()
+        if not pid or not self._ordered(pid, f"clock {step_s * 1000}"):
+            return False
+        self.over.wait(for_s)
+        self._ordered(self._pid() or pid, "")
+        return self._healed("clock", at_ms, partitions, step_s=step_s)
+
+    def _ordered(self, pid: int, order: str) -> bool:
+        """Let a worker's process read an order; a later one of its slot reads it when it begins."""
+        self.world.orders(self.number).write_text(order)
+        return signalled(pid, signal.SIGUSR1)
+
     def zombie(self) -> bool:
         """Stop the worker, let another take its slot, let the first go on: it must end, and nothing of it be seen."""
         pid = self._committing()

@@ -11,8 +11,9 @@ from leaks import canary_events, found_in, in_segments
 from oracle.documents import Documents
 
 from penstock.ops.broker.embedded import EmbeddedBroker
+from penstock.ops.clock import now_ms
 from penstock.ops.metrics import ExchangeMetrics
-from penstock.ops.wiring import Wiring, now_ms
+from penstock.ops.wiring import Wiring
 from penstock.streams.control import ControlReader
 from penstock.streams.exchange import Exchange, Slot, World
 from penstock.streams.transaction import Transaction, TransactionAborted
