@@ -111,6 +111,19 @@ class ThreeBrokers:
         for node in self.nodes.values():
             node.kill()
 
+    def leader(self, topic: str) -> int:
+        """Return who leads the first partition of a topic, which may have been made just now."""
+        found: list[int] = []
+
+        def known() -> bool:
+            metadata = self._metadata()
+            first = metadata.topics[topic].partitions.get(0) if metadata and topic in metadata.topics else None
+            found.extend([first.leader] if first and first.leader in NODES else [])
+            return bool(found)
+
+        self._await(known, 30.0)
+        return found[0]
+
     def members(self) -> set[int]:
         """Return the brokers that count as there just now."""
         return set(metadata.brokers) if (metadata := self._metadata()) else set()

@@ -33,6 +33,8 @@ def line_on(proxied_broker) -> Iterator[Callable[..., Line]]:
 
 
 @pytest.fixture
-def proxy(proxied_broker) -> KafkaProxy:
+def proxy(proxied_broker) -> Iterator[KafkaProxy]:
     proxied_broker.proxy.kept.clear()
-    return proxied_broker.proxy
+    slow = proxied_broker.proxy.slow
+    yield proxied_broker.proxy
+    proxied_broker.proxy.slow = slow

@@ -8,7 +8,6 @@ import copying
 import pytest
 from cluster import NODES, ThreeBrokers
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
 from copies import Verdict, committed_offsets, judge
 
 from penstock.schemas.errors import RoleExit, UnavailableError
@@ -48,8 +47,7 @@ def test_who_asks_where_a_topic_ends_hears_it_from_its_leaders_successor(three):
     asking = Asking(cluster)
     try:
         assert asking.span(topic, 0, PATIENCE_S) == (0, 0)
-        known = AdminClient({"bootstrap.servers": three.bootstrap}).list_topics(topic, 10)
-        leader = known.topics[topic].partitions[0].leader
+        leader = three.leader(topic)
         three.kill(leader)
         assert asking.span(topic, 0, PATIENCE_S) == (0, 0)
         three.restart(leader)

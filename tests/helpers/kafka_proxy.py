@@ -3,9 +3,11 @@
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 
 END_TXN = 26
+SLOW_S = 0.1
 
 
 class KafkaProxy:
@@ -13,6 +15,7 @@ class KafkaProxy:
 
     The first request that `keep` wants is kept: its connection to the client is then cut (`cut`) or left in silence;
     the one to the broker stays, so that `deliver` can send the request as if it had been on its way all the time.
+    Requests that `slow` wants take `SLOW_S` longer.
     """
 
     def __init__(self) -> None:
@@ -20,6 +23,7 @@ class KafkaProxy:
         self.port = self._listener.getsockname()[1]
         self.upstream = 0
         self.kept = threading.Event()
+        self.slow: Callable[[int, bytes], bool] = lambda _key, _request: False
         self._keep: Callable[[int, bytes], bool] | None = None
         self._cut = False
         self._late: tuple[socket.socket, bytes] | None = None
@@ -47,7 +51,11 @@ class KafkaProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            broker = socket.create_connection(("127.0.0.1", self.upstream))
+            try:
+                broker = socket.create_connection(("127.0.0.1", self.upstream))
+            except OSError:
+                client.close()
+                continue
             self._open += [client, broker]
             silent = threading.Event()
             threading.Thread(target=self._requests, args=(client, broker, silent), daemon=True).start()
@@ -56,13 +64,16 @@ class KafkaProxy:
     def _requests(self, client: socket.socket, broker: socket.socket, silent: threading.Event) -> None:
         try:
             while (request := _request(client)) is not None:
-                if self._keep is not None and self._keep(struct.unpack_from(">h", request, 4)[0], request):
+                key = struct.unpack_from(">h", request, 4)[0]
+                if self._keep is not None and self._keep(key, request):
                     silent.set()
                     self._keep, self._late = None, (broker, request)
                     if self._cut:
                         client.shutdown(socket.SHUT_RDWR)
                     self.kept.set()
                     return
+                if self.slow(key, request):
+                    time.sleep(SLOW_S)
                 broker.sendall(request)
             broker.shutdown(socket.SHUT_RDWR)
         except OSError:
