@@ -53,6 +53,7 @@ CLAUSES = {
     ),
     "a broker that drops the connection mid-publish": (
         "mqtt/test_parts.py::test_any_walk_of_losses_and_commits_gives_each_message_once_and_acknowledges_it",
+        "mqtt/test_source.py::test_connections_that_break_in_mid_message_repeat_and_lose_nothing",
         "mqtt/test_source.py::test_a_broker_that_ends_and_starts_again_loses_nothing_that_it_handed_over",
         "http/test_role.py::test_a_broker_that_is_silent_for_a_while",
     ),

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from certificates import Authority
+from cutting_proxy import CuttingProxy
 from mosquitto import Mosquitto, mosquitto_program
 from mqtt_hands import Reader, reading
 from paho.mqtt.packettypes import PacketTypes
@@ -157,6 +158,29 @@ def test_a_broker_that_ends_and_starts_again_loses_nothing_that_it_handed_over(
         sensors.publish(reading(100))
         again.read(lambda: "e100" in again.ids())
         assert again.ids() == ["e100"]
+
+
+def test_connections_that_break_in_mid_message_repeat_and_lose_nothing(
+    mosquitto: Mosquitto, client_id: str, *, open_source: Any, sensors_of: Any, session: Any, wait_until: Any
+) -> None:
+    """Wherever a byte is the last: some of what came is committed by then, and acknowledged or not."""
+    cuts = (500, 1_501, 3_002, 2_003)
+    own = {"topic": "cut/{person}", "in_flight": 20}
+    session(mosquitto.port, **own)
+    sensors = sensors_of(mosquitto.port)
+    sensors.publish(*((f"cut/{number}", reading(number)[1]) for number in range(300)))
+    with CuttingProxy(mosquitto.port, cuts) as proxy:
+        reader: Reader = open_source(proxy.port, **own)
+        reader.read(lambda: len(reader.records) >= 300, 60)
+        assert reader.ids() == [f"e{number}" for number in range(300)]
+        assert proxy.cut == len(cuts)
+        assert reader.source._place.edge.connections.count(False) >= len(cuts)
+    # A client that takes the session over before the broker has read the last acknowledgements gets those again.
+    wait_until(lambda: mosquitto.ends_of(client_id) >= len(cuts) + 2)
+    again: Reader = open_source(mosquitto.port, reader.position, **own)
+    sensors.publish(("cut/300", reading(300)[1]))
+    again.read(lambda: "e300" in again.ids())
+    assert again.ids() == ["e300"]
 
 
 def test_reading_pauses_while_the_queue_is_full_and_nothing_is_dropped(
