@@ -174,6 +174,30 @@ class Plant:
             over.set()
             holder.join()
 
+    @contextlib.contextmanager
+    def spoiling(self, source: str) -> Iterator[None]:
+        """A source's rows are rubbish, twenty at each beat."""
+        over = threading.Event()
+        spoiler = threading.Thread(target=self._spoil_until, args=(source, over))
+        spoiler.start()
+        try:
+            yield
+        finally:
+            over.set()
+            spoiler.join()
+
+    def _spoil_until(self, source: str, over: threading.Event) -> None:
+        while not over.wait(BEAT_S):
+            self.drop(source, *(self.row(fee_cents="much") for _ in range(20)))
+
+    @contextlib.contextmanager
+    def suspended(self, agreement: str) -> Iterator[None]:
+        self.agreements("suspend", agreement)
+        try:
+            yield
+        finally:
+            self.agreements("resume", agreement)
+
     def _hold_until(self, over: threading.Event) -> None:
         while not over.wait(HELD_S / 8):
             with self.store_locked():

@@ -1,11 +1,12 @@
 """Real faults on a running ecosystem: the right alert fires, and clears when the cause is gone.
 
-Every span of time in the rules is divided by 120; Prometheus scrapes once a second.
+Every span of time in the rules is divided by 120, if a test says no more; Prometheus scrapes once a second.
 """
 
 import contextlib
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from ecosystem import until
@@ -45,17 +46,18 @@ def test_several_faults_at_once_each_have_their_alert(plant: Plant) -> None:
     """A lost KEK, a nearly full disk, a suspended agreement, rubbish, a silent source, an end in sight."""
     plant.fires("PenstockAgreementExpires", agreement=ENDING)
     with contextlib.ExitStack() as faults:
-        plant.agreements("suspend", AGREEMENT)
-        plant.drop(PROMISING, *(plant.row(fee_cents="much") for _ in range(200)))
+        faults.enter_context(plant.suspended(AGREEMENT))
         faults.enter_context(plant.without_kek())
         if plant.disk is not None:
             faults.enter_context(plant.full_disk(DISK_MB * 1_048_576 // 40))
+        with plant.spoiling(PROMISING):
+            plant.fires("PenstockQuarantineRate", dataset=DATASET)
+        if plant.disk is not None:
             plant.fires("PenstockDiskFilling", "critical", place="state")
-        plant.fires("PenstockQuarantineRate", dataset=DATASET)
+            plant.fires("PenstockDiskFilling", "warning", place="state")
         plant.fires("PenstockKmsDown", role=EXCHANGE)
-        plant.fires("PenstockAgreementAllWithheld", agreement=AGREEMENT)
+        plant.fires("PenstockAgreementAllWithheld", "warning", agreement=AGREEMENT)
         plant.fires("PenstockSourceSilent", source=PROMISING)
-    plant.agreements("resume", AGREEMENT)
     plant.drop(PROMISING, plant.row())
     plant.clears("PenstockSourceSilent", source=PROMISING)
     plant.clears("PenstockDiskFilling", place="state")
@@ -85,7 +87,19 @@ def test_a_role_that_hangs_is_down_and_its_events_are_late(plant: Plant) -> None
     plant.clears("PenstockRoleDown")
     with plant.stuttering():
         plant.fires("PenstockFreshnessBurn", "critical", timeout_s=60, dataset=DATASET)
+        plant.fires("PenstockFreshnessBurn", "warning", timeout_s=120, dataset=DATASET)
     plant.clears("PenstockFreshnessBurn", "critical")
+    plant.clears("PenstockFreshnessBurn", "warning", timeout_s=60)
+
+
+def test_a_broker_that_is_killed_again_and_again_leaves_control_stale_and_all_goes_on_after_it(plant: Plant) -> None:
+    with plant.dying("broker"):
+        plant.fires("PenstockControlStale", role=EXCHANGE)
+        plant.fires("PenstockControlStale", role=GATEWAY)
+    until(plant.runs, "not every role runs again", 60)
+    until(lambda: plant.released() > 0, "nothing flows again", 60)
+    for alert in ("PenstockControlStale", "PenstockRoleWaiting", "PenstockRoleDown"):
+        plant.clears(alert, timeout_s=60)
 
 
 def test_a_broker_that_hangs_leaves_control_stale(plant: Plant) -> None:
@@ -124,6 +138,16 @@ def test_an_agreement_whose_view_takes_nothing_is_parked_until_it_has_caught_up(
     with plant.refused(f"view.{AGREEMENT}"):
         plant.fires("PenstockAgreementParked", agreement=AGREEMENT)
     plant.clears("PenstockAgreementParked", timeout_s=60)
+
+
+def test_an_agreement_that_releases_nothing_for_a_day_is_told(plant: Plant, tmp_path: Path) -> None:
+    """Under the eyes of a Prometheus for whose rules a day is twelve seconds."""
+    targets = plant.home.run / "prometheus-targets.json"
+    with prometheus(tmp_path, targets, rule_file(Pace(1 / 7200))) as watch:
+        in_days = Plant(plant.home, None, watch)
+        with plant.suspended(AGREEMENT):
+            in_days.fires("PenstockAgreementAllWithheld", "info", timeout_s=60, agreement=AGREEMENT)
+        in_days.clears("PenstockAgreementAllWithheld", "info", agreement=AGREEMENT)
 
 
 def test_transactions_that_abort_are_told(plant: Plant) -> None:

@@ -333,6 +333,7 @@ def quiet_night() -> dict[str, Any]:
         f'penstock_source_silence_seconds{{{labels}source="citizens"}}': "0+60x60",
         f'penstock_source_silence_seconds{{{labels}source="sensors"}}': "0+60x60",
         f'penstock_source_silence_limit_seconds{{{labels}source="sensors"}}': "7200x60",
+        f'penstock_agreement_parked{{{labels}agreement="open-data"}}': "0x60",
         f'penstock_agreement_expires_timestamp_seconds{{{labels}agreement="open-data"}}': f"{90 * DAY}x60",
         f'penstock_agreement_status{{{labels}agreement="open-data", state="in_force"}}': "1x60",
     }
