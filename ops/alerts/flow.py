@@ -8,20 +8,22 @@ DAY_S = 86_400
 EXPIRES_DAYS = 14
 FEWEST = 10
 """With fewer events in the window a share says nothing."""
+MOST_REFUSED = 0.05
+MOST_ABORTS = 3
 
 
 def _aborting(pace: Pace) -> str:
     window = pace.window(600)
     aborts = 'increase(penstock_transactions_total{outcome="aborted"}[' + window + "])"
     fences = f"increase(penstock_fences_total[{window}])"
-    return f"sum by (ecosystem, role) ({aborts}) > 3\nor sum by (ecosystem, role) ({fences}) > 2"
+    return f"sum by (ecosystem, role) ({aborts}) > {MOST_ABORTS}\nor sum by (ecosystem, role) ({fences}) > 2"
 
 
 def _quarantine(pace: Pace) -> str:
     window = pace.window(600)
     bad = f"sum by (ecosystem, dataset) (increase(penstock_events_quarantined_total[{window}]))"
     good = f"sum by (ecosystem, dataset) (increase(penstock_events_in_total[{window}]))"
-    return f"{bad} / ({bad} + {good}) > 0.05\nand {bad} > {FEWEST}"
+    return f"{bad} / ({bad} + {good}) > {MOST_REFUSED}\nand {bad} > {FEWEST}"
 
 
 _RELEASED = "penstock_events_released_total"

@@ -4,6 +4,7 @@ from .alert import Alert
 from .pace import Pace
 
 FULL, FILLING, SOON_S = 0.05, 0.10, 4 * 3600
+STALE_S = 60
 
 
 def _filling(pace: Pace) -> str:
@@ -39,7 +40,7 @@ ROLE_ALERTS = (
         "PenstockControlStale",
         "critical",
         0,
-        lambda pace: f"penstock_control_age_seconds > {pace.seconds(60)}",
+        lambda pace: f"penstock_control_age_seconds > {pace.seconds(STALE_S)}",
         "{{ $labels.role }} of {{ $labels.ecosystem }} has not seen the end of the control topic for "
         "{{ $value | humanizeDuration }}",
         "A suspension or an ended agreement may not have reached this role. Its releases rest on what it last knew.",

@@ -12,7 +12,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor(directory: Directory, *, as_json: AsJson = False) -> None:
-    """Look at documents, machine, keys, who gets in, Kafka, topics, roles and lag. Ends with 1 if something is ill."""
+    """Look at documents, machine, keys, who gets in, Kafka, topics, roles, metrics, lag. Ends with 1 if one is ill."""
     from ..doctor.examination import examine
 
     rows = []

@@ -11,7 +11,7 @@ from ..documents.load import ecosystem_of
 from ..home import Home
 from ..in_force import generation_in_force
 from ..wiring import Wiring
-from . import certificates, doors, flow, keys, machine, papers, workers
+from . import certificates, doors, flow, keys, machine, papers, signs, workers
 from .result import Check, Result, Verdict
 
 Say = Callable[[str], None]
@@ -64,7 +64,11 @@ def _of_cluster(root: Path, home: Home, wiring: Wiring, say: Say) -> Iterator[Re
         generation = generation_in_force(wiring)
     except PenstockError as error:
         yield Result("Kafka", Verdict.ILL, error.message, error.remedy, "PenstockRoleDown")
-    yield from _looked([Check("roles", lambda: workers.roles(home, generation), "PenstockRoleDown")], say)
+    of_roles = [
+        Check("roles", lambda: workers.roles(home, generation), "PenstockRoleDown"),
+        Check("metrics", lambda: signs.signs(home), "PenstockRoleDown"),
+    ]
+    yield from _looked(of_roles, say)
     if facts is None:
         return
     yield from _looked([Check("brokers", lambda: flow.brokers(wiring, facts))], say)

@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from certificates import Authority
@@ -12,14 +14,18 @@ from cryptography import x509
 from ecosystem import cli, make, until
 from generations import generation_of
 
+from penstock.ops.alerts.files import ALERTS
 from penstock.ops.clock import now_ms
 from penstock.ops.doctor.certificates import certificates
 from penstock.ops.doctor.doors import lasting
 from penstock.ops.doctor.papers import validity
 from penstock.ops.doctor.result import Check, Verdict
+from penstock.ops.doctor.signs import Page, signs_of
+from penstock.ops.metrics import ExchangeMetrics, PublisherMetrics, read_page
 from penstock.ops.wiring import Wiring
 from penstock.schemas.access import Rule
 from penstock.schemas.errors import UnavailableError
+from penstock.schemas.observer import BatchCounts, PublishCounts
 from penstock.streams.access import AccessAdmin
 
 DAY_MS = 86_400_000
@@ -72,6 +78,23 @@ def test_a_role_that_hangs_is_named_with_its_runbook(ecosystem, running):
     assert "exchange-tax-residency-0 is not answering" in row["said"]
     assert row["runbook"].endswith("#penstockroledown")
     assert code == 1
+
+
+@pytest.mark.broker
+def test_what_a_role_finds_ill_is_told_with_the_runbook_of_its_alert(ecosystem, running):
+    kek = ecosystem.directory / ".penstock" / "kek"
+
+    def told():
+        rows, _ = looked_at(ecosystem.directory)
+        return {row["said"] for row in rows if row["runbook"].endswith("#penstockkmsdown")}
+
+    assert told() == set()
+    kek.rename(kek.with_name("kek.away"))
+    try:
+        until(lambda: "gateway finds the KMS ill" in told(), "it is not told")
+    finally:
+        kek.with_name("kek.away").rename(kek)
+    until(lambda: told() == set(), "it is told still")
 
 
 @pytest.mark.broker
@@ -162,6 +185,79 @@ def test_tokens_and_users_about_to_end_are_told_unless_they_were_replaced_or_mad
     assert found.verdict is Verdict.WELL
 
 
+def page_of(role, metrics):
+    return Page(role, read_page(metrics.page().decode()))
+
+
+def shown(page):
+    return [(one.verdict, one.alert, one.said) for one in signs_of(page)]
+
+
+def exchange_that_did(*, events=200, released=200, withheld=0, refused=0, took_s=0.1, aborted=0):
+    metrics = ExchangeMetrics("income")
+    metrics.generation(1, ["ee-fi"])
+    appended = {round((time.time() - took_s) * 1000): events}
+    outcome = {"ee-fi": released}, {"ee-fi": {"predicate": withheld}}, {"type": refused}
+    metrics.batch(BatchCounts("income", events, *outcome, 0.0, appended=appended), 0.01)
+    for _ in range(aborted):
+        metrics.aborted()
+    return page_of("exchange-income-0", metrics)
+
+
+def test_an_exchange_at_work_shows_nothing():
+    assert shown(exchange_that_did()) == []
+
+
+@pytest.mark.parametrize(
+    ("did", "verdict", "alert", "said"),
+    [
+        ({"released": 0, "withheld": 200}, Verdict.NOTE, "PenstockAgreementAllWithheld", "ee-fi released nothing"),
+        ({"refused": 40}, Verdict.WARNING, "PenstockQuarantineRate", "refused 40 of 240 records"),
+        ({"took_s": 3.0}, Verdict.WARNING, "PenstockFreshnessBurn", "late for 100% of its events"),
+        ({"aborted": 4}, Verdict.WARNING, "PenstockTransactionsAborting", "aborted 4 of 5 transactions"),
+    ],
+)
+def test_what_an_exchange_counts_is_told_as_its_alert_would(did, verdict, alert, said):
+    ((found, named, words),) = shown(exchange_that_did(**did))
+    assert (found, named) == (verdict, alert)
+    assert said in words
+
+
+def source_that_did(published=100, refused=0, silent_s=0):
+    metrics = PublisherMetrics("permits", "income")
+    charter, contract = SimpleNamespace(members=[]), SimpleNamespace(id="income", quality=[])
+    metrics.know(charter, contract, "PT10M")
+    metrics.published(PublishCounts("permits", "income", published, {"type": refused}), 0.01)
+    metrics.heard(now_ms() - silent_s * 1000)
+    return page_of("connectors-permits", metrics)
+
+
+def test_a_source_that_keeps_its_promise_shows_nothing():
+    assert shown(source_that_did(silent_s=590)) == []
+
+
+@pytest.mark.parametrize(
+    ("did", "alert", "said"),
+    [
+        ({"silent_s": 700}, "PenstockSourceSilent", "silent for 700 s, and promised 600"),
+        ({"refused": 11}, "PenstockQuarantineRate", "refused 11 of 111 records"),
+    ],
+)
+def test_what_a_source_counts_is_told_as_its_alert_would(did, alert, said):
+    ((verdict, named, words),) = shown(source_that_did(**did))
+    assert (verdict, named) == (Verdict.WARNING, alert)
+    assert said in words
+
+
+def test_a_role_that_does_not_know_the_control_topic_and_finds_its_store_ill_is_told():
+    def told(age, healthy):
+        samples = {"penstock_control_age_seconds": [({}, age)], "penstock_store_healthy": [({}, healthy)]}
+        return [alert for _, alert, _ in shown(Page("gateway", samples))]
+
+    assert told(59.0, 1.0) == []
+    assert told(61.0, 0.0) == ["PenstockControlStale", "PenstockKeyStoreDown"]
+
+
 def test_where_nothing_ever_ran_it_makes_nothing(tmp_path):
     directory = make(tmp_path / "eco").directory
     rows, _ = looked_at(directory)
@@ -203,6 +299,6 @@ def test_a_look_that_fails_is_a_finding():
 def test_every_runbook_that_it_names_is_there():
     source = "".join(path.read_text() for path in (Path(__file__).resolve().parents[2] / "ops" / "doctor").glob("*.py"))
     alerts = {word.strip('",') for word in source.replace(")", " ").split() if word.startswith('"Penstock')}
-    assert len(alerts) >= 5
+    assert alerts == {alert.name for alert in ALERTS}, "there is something that an alert is for and nobody looks at"
     for alert in alerts:
         assert f"\n### {alert}\n" in RUNBOOKS, alert
