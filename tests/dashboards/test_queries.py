@@ -1,16 +1,22 @@
 """Every query of every panel, asked of a real Prometheus that scrapes the running city: it must return data."""
 
 import math
+import struct
+import subprocess
+import sys
 from collections.abc import Iterator
+from html import escape
+from pathlib import Path
 
 import pytest
 from promtool import needed
-from watched_city import WatchedCity, watched_city
+from watched_city import EXAMPLES, WatchedCity, watched_city
 
 from penstock.ops.dashboards.all import DASHBOARDS
 from penstock.ops.dashboards.concrete import concrete
 from penstock.ops.dashboards.panel import Dashboard, Panel, Query
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 RANGE_S, RATE_INTERVAL_S = 60, 10
 MOVED = (
     "penstock_events_withheld_total",
@@ -74,6 +80,30 @@ def test_what_moves_is_more_than_an_honest_zero(city: WatchedCity) -> None:
         and not any(any(_values(city, dashboard, panel, query)) for query in panel.queries)
     ]
     assert still == []
+
+
+def test_the_pictures_show_data_in_every_panel(city: WatchedCity, tmp_path: Path) -> None:
+    """Of the renderer that the documentation's pictures come from, photographed by Chromium."""
+    needed("chromium")
+    script = EXAMPLES / "screenshots.py"
+    spans = [f"--range={RANGE_S}", f"--rate-interval={RATE_INTERVAL_S}", "--pages"]
+    done = subprocess.run(
+        [sys.executable, str(script), city.watch.url, str(tmp_path), *spans],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stderr
+    for dashboard in DASHBOARDS:
+        name = f"dashboard-{dashboard.uid.removeprefix('penstock-')}"
+        width, height = struct.unpack_from(">II", (tmp_path / f"{name}.png").read_bytes(), 16)
+        drawn = (tmp_path / f"{name}.html").read_text()
+        assert (width, height > 1_000) == (1_600, True), name
+        assert "no data" not in drawn, name
+        assert [panel.title for panel in dashboard.panels if f"<h2>{escape(panel.title)}</h2>" not in drawn] == []
+        assert (DOCS / "images" / f"{name}.png").is_file()
+        assert f"(images/{name}.png)" in (DOCS / "dashboards.md").read_text()
 
 
 def test_a_query_for_nothing_is_seen(city: WatchedCity) -> None:
