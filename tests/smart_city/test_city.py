@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import city
 import demo
 import pytest
+import yaml
 from city_world import CITY, Day, by_id
 from ecosystem import Done, Ecosystem, until
 from judging import Generation, Stock, Verdict, judge, leaves, physical
@@ -154,6 +156,23 @@ def test_an_unclassified_field_reaches_nothing(held: World, verdict: Verdict) ->
     assert not [1 for _, event in verdict.events if "nearbyDevices" in event]
     for key, topic in verdict.views.items():
         assert not [1 for one in topic.values() for record in one if "nearbyDevices" in record.value], key
+
+
+def test_a_contract_is_drafted_from_a_topic_that_holds_people(held: World, tmp_path: Path) -> None:
+    """Its fields are the topic's, none is classified, and nothing that anybody said is in it."""
+    done = held.ecosystem.cli("contract", "infer", "city.incident-reports.v1", "--out", str(tmp_path), "--json")
+    assert done.code == 0, done.err
+    (row,) = done.json
+    assert row["records"] > 100
+    schema, contract = Path(row["schema"]).read_text(), Path(row["contract"]).read_text()
+    assert {one["name"] for one in json.loads(schema)["fields"]} == {one["name"] for one in _reports()["fields"]}
+    assert yaml.safe_load(contract)["schema"][0]["properties"]
+    assert "classification:" not in contract
+    assert found_in([("draft", (schema + contract).encode())], said_by(held)) == []
+
+
+def _reports() -> Any:
+    return json.loads((CITY / "contracts" / "incident-reports.avsc").read_text())
 
 
 # --- people -----------------------------------------------------------------------------------------------------------
