@@ -242,7 +242,7 @@ def test_an_agreement_past_its_validity_is_over_at_the_next_look(world: AccessWo
         (world.generation.agreements[AGREEMENT].agreement.valid.until + timedelta(seconds=1)).timestamp() * 1000
     )
     keeper.reconcile(world.generation, after)
-    until(lambda: not opened.reads(), "it still reads", WITHIN_S)
+    until(lambda: not opened.reads(), "it still reads", 20)
     sync(world.wiring)
     until(opened.reads, "it may read again and does not", 20)
 
@@ -299,7 +299,7 @@ class TestCredentials:
     def test_revoked_it_opens_nothing_and_what_is_open_ends(self, world: AccessWorld, opened: OpenReader) -> None:
         before = world.settings(f"member.{RECIPIENT}")
         assert credentials.revoke(world.wiring, RECIPIENT)
-        until(lambda: not opened.reads(), "it still reads", WITHIN_S)
+        until(lambda: not opened.reads(), "it still reads", 20)
         found = Caller(before).attempt(topics=[VIEW], groups=[], transactions=[])
         assert set(found.values()) == {NOT_LET_IN}
         assert not (world.ecosystem.directory / ".penstock/credentials" / f"member.{RECIPIENT}").exists()

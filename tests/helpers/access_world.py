@@ -22,7 +22,7 @@ from penstock.schemas.generation import Generation
 from penstock.streams.access import AccessAdmin
 
 log = logging.getLogger(__name__)
-WAIT_S = 15.0
+WAIT_S = 30.0
 QUIET = {"log_level": 0, "socket.nagle.disable": True, "reconnect.backoff.max.ms": 500}
 LET_IN = ""
 NOT_LET_IN = "_AUTHENTICATION"

@@ -57,7 +57,8 @@ def test_a_broker_that_is_silent_for_a_while(stand):
     one = event(201)
     with stand.role("silent", answer_seconds=1) as role:
         client = role.client()
-        assert client.post(event(200)).status == 202
+        # The first commit may take longer than a second.
+        until(lambda: client.post(event(200), key="first").status == 202, "nothing is committed")
         with stand.silent_broker():
             got = client.post(one, key="k")
             assert (got.status, got.json["reason"], got.headers["retry-after"]) == (503, "outcome_unknown", "1")
@@ -73,6 +74,7 @@ def test_a_broker_that_is_silent_for_a_while(stand):
     assert stand.published().count(one["id"]) == 1
 
 
+@pytest.mark.alone
 def test_who_waits_when_the_role_is_stopped_gets_a_503_and_the_role_ends_in_time(stand):
     got = []
     with stand.role("stopped") as role:
@@ -91,7 +93,7 @@ def test_who_waits_when_the_role_is_stopped_gets_a_503_and_the_role_ends_in_time
             answered = time.monotonic() - started
             assert role.process.wait(10) == 0
             assert answered < 4
-            assert time.monotonic() - started < 6  # 5 s, and a loaded machine
+            assert time.monotonic() - started < 6  # 5 s, and the end of a process
     assert [(one.status, one.json["reason"]) for one in got] == [(503, "outcome_unknown")] * 5
 
 

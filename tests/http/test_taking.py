@@ -12,7 +12,7 @@ OVER = {"max_body_bytes": 2000, "max_records": 5, "max_depth": 6}
 
 @pytest.fixture
 def taking(tmp_path):
-    with pumping(tmp_path, **OVER, body_seconds=0.3) as (stand, pump):
+    with pumping(tmp_path, **OVER) as (stand, pump):
         yield stand, pump
 
 
@@ -116,9 +116,9 @@ def test_limits_of_size_and_number(taking):
     assert pump.batches == []
 
 
-def test_a_body_that_does_not_come_in_time_is_a_408(taking):
-    stand, _ = taking
-    reply = asyncio.run(stand.ask("POST", PATH, _head(stand), [b"{", b'"id"', b": ", b"1}"], pause_s=1.5))
+def test_a_body_that_does_not_come_in_time_is_a_408(tmp_path):
+    with pumping(tmp_path, body_seconds=0.3) as (stand, _):
+        reply = asyncio.run(stand.ask("POST", PATH, _head(stand), [b"{", b'"id"', b": ", b"1}"], pause_s=1.5))
     assert (reply.status, reply.headers["connection"]) == (408, "close")
 
 
