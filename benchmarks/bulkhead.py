@@ -1,8 +1,8 @@
 """Does a flood on one dataset delay another? Incident reports, one after another, alone and beside a flood of readings.
 
 Runs the smart city with its two HTTP sources on this machine. A report's time is from sending it to reading its view
-record as a committed one with a stock consumer. Both cases take turns; the flood is offered at a fixed rate, and what
-the city cannot take it refuses (429).
+record as a committed one with a stock consumer. Both cases take turns. The flood is sent at a fixed rate whatever the
+city answers, each batch once: what it cannot take it refuses (429).
 
     python benchmarks/bulkhead.py [--seconds N] [--rounds N] [--rate N] [--pace S]
 """
@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 import uuid
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
@@ -31,8 +32,10 @@ sys.path.insert(0, str(EXAMPLE))
 
 VIEW, READER = "view.incidents-command", "command"
 BATCH = 500
-CALLERS = 4
+CALLERS = 96
+"""At 40 batches a second, so many are on their way when each is answered within 2.4 s."""
 PATIENCE_S = 30.0
+TOO_MANY, UNKNOWN = 429, 503
 CONNECTORS = """\
 version: 1
 sources:
@@ -95,19 +98,17 @@ class Probe:
         self._times(5.0)  # everybody has connected, and compiled what there is to compile
         alone: list[float] = []
         flooded: list[float] = []
-        taken = 0
+        flood: Counter[str] = Counter()
         for _ in range(self._arguments.rounds):
             alone += self._times(self._arguments.seconds)
             with Flood(self._reading, self._arguments.rate) as running:
                 flooded += self._times(self._arguments.seconds)
-            taken += running.taken
-        seconds = self._arguments.rounds * self._arguments.seconds
+            flood += running.became
         return {
             "alone_ms": told(alone),
             "flooded_ms": told(flooded),
             "p99_ratio": round(percentile(flooded, 99) / percentile(alone, 99), 2),
-            "flood_offered_per_s": self._arguments.rate,
-            "flood_taken_per_s": round(taken / seconds),
+            **{f"flood_{word}_per_s": round(flood[word] / flood["seconds"]) for word in FATES},
         }
 
     def _times(self, seconds: float) -> list[float]:
@@ -131,11 +132,18 @@ class Probe:
         return readable
 
 
+FATES = ("sent", "taken", "refused", "unanswered", "unsent")
+"""What becomes of a flood's readings; `unsent`: all callers were waiting for answers."""
+
+
 class Flood:
-    """Offers readings at a rate while its block lasts, from a process of its own. `taken`: how many were accepted."""
+    """Sends readings at a rate while its block lasts, from a process of its own.
+
+    `became`: how many of them had each of the FATES, and in how many seconds.
+    """
 
     def __init__(self, reading: bytes, rate: int) -> None:
-        self.taken = 0
+        self.became: Counter[str] = Counter()
         context = multiprocessing.get_context("spawn")
         self._over, self._answer = context.Event(), context.Queue()
         self._process = context.Process(target=flood, args=(reading, rate, self._over, self._answer))
@@ -146,31 +154,41 @@ class Flood:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self.taken = self._answer.get(timeout=PATIENCE_S)
+        self.became = self._answer.get(timeout=PATIENCE_S)
         self._process.join()
 
 
 def flood(reading: bytes, rate: int, over: Any, answer: Any) -> None:
-    """Post batches of `reading`, each with an id of its own, until `over`; answer how many were accepted."""
+    """Post batches of `reading`, each with an id of its own, until `over`; answer what became of them."""
     from city import TRAFFIC
     from wires import Http
 
-    to, taken, started, offered = Http(TRAFFIC, TRAFFIC, "city"), [], time.monotonic(), 0
-    event = json.loads(reading)["id"].encode()
-    mark = uuid.uuid4().hex.encode()
+    to, became, due = Http(TRAFFIC, TRAFFIC, "city"), Counter[str](), 0
+    event, mark = json.loads(reading)["id"].encode(), uuid.uuid4().hex.encode()
+    free = threading.Semaphore(CALLERS)
+
+    def offer(first: int) -> tuple[int, int]:
+        try:
+            ids = range(first, first + BATCH)
+            return to.offer_lines([reading.replace(event, b"%s-%s-%d" % (event, mark, number)) for number in ids])
+        finally:
+            free.release()
+
     with ThreadPoolExecutor(CALLERS) as crowd:
-        running: set[Any] = set()
-        while not over.wait(max(0.0, started + offered / rate - time.monotonic())):
-            done = {one for one in running if one.done()}
-            taken += [one.result()["accepted"] for one in done]
-            running -= done
-            if len(running) < 2 * CALLERS:
-                ids = range(offered, offered + BATCH)
-                batch = [reading.replace(event, b"%s-%s-%d" % (event, mark, number)) for number in ids]
-                running.add(crowd.submit(to.post_lines, batch))
-            offered += BATCH
-        taken += [one.result()["accepted"] for one in running]
-    answer.put(sum(taken))
+        started, answers = time.monotonic(), []
+        while not over.wait(max(0.0, started + due / rate - time.monotonic())):
+            if free.acquire(blocking=False):
+                answers.append(crowd.submit(offer, due))
+            else:
+                became["unsent"] += BATCH
+            due += BATCH
+        became["seconds"] = math.ceil(time.monotonic() - started)
+    for status, accepted in (one.result() for one in answers):
+        became["sent"] += BATCH
+        became["taken"] += accepted
+        became["refused"] += BATCH * (status == TOO_MANY)
+        became["unanswered"] += BATCH * (status in {0, UNKNOWN})
+    answer.put(became)
 
 
 def client_of(directory: Path) -> dict[str, str]:

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 STORE_THREADS = 4
 INLINE_BYTES = 1 << 16
 FULL_WAIT_S = 1.0
+ROOM = 0.75
+"""Of what may wait: once more came than that, nothing is taken in until less than this part waits."""
 
 T = TypeVar("T")
 
@@ -65,6 +67,7 @@ class HttpApp:
         self._desk = parts.desk
         self._rate = Rate(parts.options.rate_per_second)
         self._reading = 0  # bytes of bodies that are not whole yet
+        self._crowded = False
         self._routes = {
             "/v1/health": (("GET", "HEAD"), self._health),
             "/openapi.json": (("GET", "HEAD"), self._openapi),
@@ -135,6 +138,7 @@ class HttpApp:
             nonlocal held
             held += size
             self._reading += size
+            self._refuse_while_crowded()
             self._refuse_if_full(0, 0)
 
         try:
@@ -205,11 +209,20 @@ class HttpApp:
         if not self._parts.ready():
             raise later(503, "starting", "the source is not open yet", FULL_WAIT_S)
 
+    def _refuse_while_crowded(self) -> None:
+        """After a refusal let some room come about first: in a flood nearly every body would be read for nothing."""
+        options, desk = self._parts.options, self._desk
+        less = desk.records < ROOM * options.queue_records and desk.bytes < ROOM * options.queue_bytes
+        self._crowded &= not less
+        if self._crowded:
+            raise _full()
+
     def _refuse_if_full(self, records: int, size: int) -> None:
         options, desk = self._parts.options, self._desk
         over = desk.records + records > options.queue_records
         if over or desk.bytes + self._reading + size > options.queue_bytes:
-            raise later(429, "full", "more is waiting than may: send again later", FULL_WAIT_S)
+            self._crowded = True
+            raise _full()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +233,10 @@ class _Asked:
     form: Form
     body: bytes
     keyed: Keyed | None
+
+
+def _full() -> Problem:
+    return later(429, "full", "more is waiting than may: send again later", FULL_WAIT_S)
 
 
 def _stopping() -> Problem:

@@ -88,12 +88,20 @@ class Http:
         """Send a batch; return its receipt."""
         return self._send(b"".join(body + b"\n" for body in bodies), "application/x-ndjson")
 
-    def _send(self, body: bytes, media: str) -> Mapping[str, Any]:
-        headers = {
+    def offer_lines(self, bodies: Sequence[bytes]) -> tuple[int, int]:
+        """Send a batch once; return the status (0: nobody answered) and how many were accepted."""
+        status, _, said = self._once(b"".join(body + b"\n" for body in bodies), self._headers("application/x-ndjson"))
+        return status, said.get("accepted", 0)
+
+    def _headers(self, media: str) -> Mapping[str, str]:
+        return {
             "Authorization": f"Bearer {self._token}",
             "Content-Type": media,
             "Idempotency-Key": str(uuid.uuid4()),
         }
+
+    def _send(self, body: bytes, media: str) -> Mapping[str, Any]:
+        headers = self._headers(media)
         deadline = time.monotonic() + PATIENCE_S
         while True:
             status, wait_s, said = self._once(body, headers)

@@ -192,6 +192,22 @@ def test_what_waits_is_bounded_by_records_and_bytes(tmp_path):
             assert asyncio.run(stand.post(event(6))).status == 202  # there is room again
 
 
+def test_once_it_is_full_nothing_is_looked_into_until_there_is_some_room(tmp_path):
+    """Bodies that are no JSON show whether anybody looked into them."""
+    stand = Stand(tmp_path, queue_records=4, max_records=4)
+    with stand.pump(held=True) as pump:
+
+        async def talk():
+            waiting = asyncio.ensure_future(stand.post(lines(events(1, 2, 3, 4)), media=LINES))
+            await asyncio.to_thread(pump.decided.wait, 10)
+            answers = [await stand.post(body) for body in (b"{", event(5), b"{")]
+            pump.go.set()
+            await waiting
+            return [one.json["reason"] for one in [*answers, await stand.post(b"{")]]
+
+        assert asyncio.run(talk()) == ["not_json", "full", "full", "not_json"]
+
+
 def test_who_waits_when_it_stops_is_told_to_come_again(tmp_path):
     stand = Stand(tmp_path)
     with stand.pump(held=True) as pump:
