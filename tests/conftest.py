@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from hypothesis import HealthCheck, settings
 from tally import Tally
 
 from penstock.ops.broker.embedded import EmbeddedBroker, install
 from penstock.schemas.errors import PenstockError
+
+# How long an example takes is the machine's affair, and whatever else it does just now: no test's verdict.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
