@@ -8,7 +8,7 @@ BIN     := $(VENV)/bin
 READY   := .build/ready-$(shell cat requirements.lock pyproject.toml 2>/dev/null | cksum | cut -d' ' -f1)
 PYTEST  := $(BIN)/python -m pytest -c tests/pytest.ini --rootdir=tests
 
-.PHONY: help demo test check bench chaos fuzz alerts fresh clean
+.PHONY: help demo test check native bench chaos fuzz alerts fresh clean
 .DEFAULT_GOAL := help
 
 help: ## what can be made
@@ -29,6 +29,13 @@ check: $(READY) ## lint, types, layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
+native: $(READY) ## the compiled back end, built with cargo and put into .venv; without it views are made in Python
+	@command -v cargo >/dev/null || { echo "penstock: the compiled back end is built with cargo (Rust 1.88 or newer), which is not here; everything works without it" >&2; exit 1; }
+	@$(BIN)/python native/lock.py
+	@mkdir -p .build/native && rm -rf .build/native/wheels
+	@CARGO_TARGET_DIR=.build/native/target $(BIN)/maturin build --quiet --release --locked -m native/Cargo.toml -i $(BIN)/python -o .build/native/wheels
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps --no-index .build/native/wheels/*.whl
+
 bench: $(READY) ## every engine on the same work, latency, what one thing more costs; again after an interruption, it goes on; PARTS="w1 latency" ARGS=--help
 	@$(BIN)/python benchmarks/run.py $(PARTS) $(ARGS)
 
@@ -38,9 +45,11 @@ alerts: $(READY) ## every alert fired and cleared by a real fault on a running e
 chaos: $(READY) ## the fault bench: TIER=pr|nightly|release SEED=n; again after an interruption, it goes on
 	@$(BIN)/python tests/faults/bench.py $(or $(TIER),pr) $(or $(SEED),1) $(if $(PARTS),--parts $(PARTS))
 
-fuzz: $(READY) ## the HTTP source under schemathesis, for long; FUZZ_SEED=n plays one again
+fuzz: $(READY) ## the HTTP source under schemathesis, the compiled back end under spoilt events, for long; FUZZ_SEED=n plays one again
 	@PENSTOCK_FUZZ_EXAMPLES=3000 PENSTOCK_FUZZ_SECONDS=1500 PENSTOCK_FUZZ_SEED=$(or $(FUZZ_SEED),1) \
 		$(PYTEST) tests/http/test_fuzz.py --timeout=1600 $(ARGS)
+	@PENSTOCK_FUZZ_EVENTS=5000000 PENSTOCK_FUZZ_SEED=$(or $(FUZZ_SEED),1) \
+		$(PYTEST) tests/processors/test_native_fuzz.py --timeout=1600 $(ARGS)
 
 fresh: ## a clone, an empty home, no Java, no caches: demo, then tests (PART=demo: only the demo)
 	@bash tests/fresh.sh $(PART)

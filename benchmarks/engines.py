@@ -115,18 +115,9 @@ def why_absent(name: str, *, fetch: bool = True) -> str:
 
 
 def require_back_end(name: str) -> None:
-    """Raise AbsentError where the exchange has no such back end."""
+    """Raise AbsentError where the exchange has no such back end here."""
     if name not in back_ends():
-        raise AbsentError(f"the exchange has no back end `{name}` here")
-    if name == "native":
-        require_native()
-
-
-def require_native() -> None:
-    try:
-        __import__("penstock_native")
-    except ImportError:
-        raise AbsentError("the compiled back end is not built here") from None
+        raise AbsentError(f"the back end `{name}` is not built here (make native)")
 
 
 def quixstreams_python(*, fetch: bool = True) -> Path:

@@ -4,16 +4,17 @@ from collections.abc import Collection
 from typing import Any, get_args
 
 from penstock.processors.lane import LaneProgram
+from penstock.processors.native.extension import extension
 from penstock.processors.served import WorkerKeys
-from penstock.schemas.ecosystem import ExchangeManner
+from penstock.schemas.ecosystem import BackEnd
 from penstock.schemas.generation import Generation
 
 SLOW = "slow"
 
 
 def back_ends() -> list[str]:
-    """Return the back ends that an ecosystem's page may name, the default first."""
-    return list(get_args(ExchangeManner.model_fields["back_end"].annotation))
+    """Return the back ends that an ecosystem's page may name and that are installed."""
+    return [one for one in get_args(BackEnd) if one != "native" or extension()]
 
 
 def lane_program(

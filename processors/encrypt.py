@@ -1,7 +1,7 @@
 """Encrypt: one field under AES-256-GCM, bound to its place; and back. The bytes are those of `schemas.encrypted`."""
 
-import itertools
 import os
+import threading
 from collections.abc import Callable
 from typing import Protocol
 
@@ -42,25 +42,41 @@ class BulkKey:
         self.key = key
         self.cipher = AESGCM(key)
         self._process = os.getpid()
-        self._uses = itertools.count()
-        self._last = 0
+        self._lock = threading.Lock()
+        self._next = 0
 
     @property
     def spent(self) -> bool:
         """Say whether it is time for a fresh key."""
-        return self._last >= self.MOST_USES - self.SPARE_USES or os.getpid() != self._process
+        return self._next > self.MOST_USES - self.SPARE_USES or os.getpid() != self._process
 
     def __repr__(self) -> str:
         return f"BulkKey({self.handle.hex()})"
 
     def nonce(self, size: int) -> bytes:
         """Return the next nonce. Raises KeyUnavailableError when this key may not be used any more."""
-        use = self._last = next(self._uses)
-        if use >= self.MOST_USES or os.getpid() != self._process:
-            raise KeyUnavailableError(
-                "this bulk key is used up, or belongs to another process", remedy="ask the key store for a fresh one"
-            )
-        return use.to_bytes(size, "big")
+        return self.reserve(1).to_bytes(size, "big")
+
+    def reserve(self, count: int) -> int:
+        """Set `count` uses aside for the caller and return the number of the first, which are their nonces.
+
+        Raises KeyUnavailableError when this key may not be used that often any more.
+        """
+        with self._lock:
+            first, after = self._next, self._next + count
+            if after > self.MOST_USES or os.getpid() != self._process:
+                raise KeyUnavailableError(
+                    "this bulk key is used up, or belongs to another process",
+                    remedy="ask the key store for a fresh one",
+                )
+            self._next = after
+        return first
+
+    def give_back(self, first: int, count: int) -> None:
+        """Take back uses from `first` on that were set aside and not made, unless later ones are given out already."""
+        with self._lock:
+            if self._next == first + count:
+                self._next = first
 
 
 def seal(value: bytes, key: FieldKey, additional: bytes, nonce: Nonce) -> bytes:

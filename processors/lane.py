@@ -1,83 +1,46 @@
 """A lane's work on one batch: what is released to whom, what is refused, and what accounts for it.
 
 Compiled for one generation. It makes no I/O but asking the key store for the batch's keys, once, before anything is
-protected; clock and randomness are arguments (law 6).
-
-Two ways lead through it. Compiled view programs (`processors.compiled`) take events as bytes; whatever they do not take
-as it stands, a value that does not parse among it, goes the slow way, which decodes, and whose word is final.
+protected; clock and randomness are arguments (law 6). A batch is done event by event (`one_by_one`), or by the compiled
+back end as a whole (`native`), which leaves to the other what it does not take.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol
 
-from ..schemas.confluent_wire import HEAD_BYTES, claimed_schema_id
-from ..schemas.crash_points import passing
+from ..schemas.contract import DataContract
 from ..schemas.ecosystem import BackEnd
-from ..schemas.errors import AgreementKeyError, KeyUnavailableError, RecordError, UnavailableError
+from ..schemas.errors import ConfigurationError
 from ..schemas.generation import Generation
-from ..schemas.limits import MAX_RECORD_BYTES
-from ..schemas.ports import SubjectWant
-from ..schemas.reasons import Reason, Refusal
-from .compiled.written import CompiledView, Written
-from .decoding import Decoder, Event, WriterSchema
+from .back_end import REMEDY
+from .compiled.written import Written
+from .decoding import Decoder, WriterSchema
 from .encrypt import Nonce
-from .evolution import unclassified
+from .event_work import QUARANTINED, RELEASED, EventWork, Scanned
+from .native.batch_work import BatchWork
+from .native.extension import extension
+from .native.programs import Programs
 from .nonces import Nonces
-from .outcome import Disclosure, Input, Outcome, Output, Refused, Tally
-from .policy import decide, standing
-from .served import Keys, Served, WorkerKeys
+from .one_by_one import OneByOne, Task
+from .outcome import Input, Outcome, Tally
+from .policy import standing
+from .served import Served, WorkerKeys
 from .served_by_writer import ByWriter
+from .standings import Standings
 from .turns import NOTHING, Turn
+
+__all__ = ["QUARANTINED", "RELEASED", "Consents", "LaneProgram", "Scanned"]
 
 Consents = Mapping[str, frozenset[bytes]]
 """Given consents: references of data subjects by agreement."""
 
-RELEASED = "released"
-QUARANTINED = "quarantined"
 
-Wants = Mapping[str, SubjectWant]
-"""Whose keys a view takes, by the path that names the subject."""
+class Way(Protocol):
+    """How the batches of a lane are done."""
 
-
-@dataclass(slots=True)
-class Scanned:
-    """An event as bytes whose parts were found. `value` is as much of it as predicates read."""
-
-    written: Written
-    data: bytes
-    positions: tuple[int, ...]
-    event_id: str
-    period: str
-    subjects: Mapping[str, bytes]
-    whole: Event | None = None
-
-    @property
-    def schema_id(self) -> int:
-        return self.written.schema_id
-
-    @property
-    def value(self) -> Mapping[str, Any]:
-        return self.written.value(self.data, self.positions)
-
-
-@dataclass(slots=True)
-class Decided:
-    """An event and, by agreement, why it may not go (None: it may). `wants`: whose keys each view takes."""
-
-    source: Input
-    event: Event | Scanned
-    reasons: list[Reason | None]
-    wants: list[Wants | None] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Means:
-    """What one batch's views are made with. `secrets`: the noise secrets asked for so far, by period."""
-
-    keys: Keys
-    nonces: Nonces
-    secrets: dict[str, bytes] = field(default_factory=dict)
+    def process(self, task: Task, outcome: Outcome) -> None:
+        """Add to `outcome` what follows from the batch. Raises as `LaneProgram.process`."""
+        ...
 
 
 class LaneProgram:
@@ -94,16 +57,23 @@ class LaneProgram:
     ) -> None:
         held = generation.contracts[dataset]
         self.generation = generation
-        self.contract = held.contract
         self._writers = tuple(held.writers)
-        self._keys = store.keys
         secret = store.keys.reference_secret()
-        self._decoder = Decoder(held.contract, held.writers, ask, secret)
+        decoder = Decoder(held.contract, held.writers, ask, secret)
         self.agreements = [one for one in generation.of_dataset(dataset) if only is None or one.agreement.id in only]
-        self._served = [Served(generation, one, store, self._decoder) for one in self.agreements]
-        self._compiled = ByWriter(held.contract, self._decoder, self._served, secret, off=back_end == "slow")
-        self._no_views = (None,) * len(self._served)
-        self._unknown: dict[int, int] = {}
+        self._served = [Served(generation, one, store, decoder) for one in self.agreements]
+        self._compiled = ByWriter(held.contract, decoder, self._served, secret, off=back_end == "slow")
+        self.work = EventWork(held.contract, decoder, self._served, self._compiled)
+        self._way: Way = OneByOne(self.work, store.keys)
+        if back_end == "native":
+            self._way = self._whole_batches(held.contract, store)
+
+    def _whole_batches(self, contract: DataContract, store: WorkerKeys) -> Way:
+        found = extension()
+        if found is None:
+            raise ConfigurationError("the back end `native` is not installed", remedy=REMEDY)
+        programs = Programs(found, contract, self._served, self._compiled)
+        return BatchWork(contract, self._served, store, self.work, programs)
 
     def make_ready(self) -> None:
         """Compile every view for every writer schema that is known, so that the first batch need not wait for it."""
@@ -124,200 +94,14 @@ class LaneProgram:
         Raises UnavailableError when a schema or the keys cannot be had: then nothing is released and the batch waits.
         Raises AgreementKeyError where an agreement's own key is missing: without that agreement the batch can be done.
         """
-        outcome = Outcome(tallies={one.agreement.id: Tally() for one in self._served})
-        standings = [self._standing(one, at_ms) for one in self._served]
-        given = [consents.get(one.agreement.id, frozenset()) for one in self._served]
-        decided = []
-        for source in batch:
-            event = self._taken(source, outcome)
-            if event is not None:
-                passing("decoded")
-                here = standings if not turn.aside and not turn.begins else self._here(standings, turn, source)
-                decided.append(self._decided(source, event, here, given))
-                passing("decided")
-                outcome.unknown_fields += self._unknown_fields(event.schema_id)
-        keys = self._keys.subject_keys(
-            {want for one in decided for wants in one.wants if wants for want in wants.values()}
-        )
-        passing("keys_made")
+        ids = [one.agreement.id for one in self._served]
+        outcome = Outcome(tallies={one: Tally() for one in ids})
+        charter = self.generation.charter
+        standings = [standing(one.agreement, charter, one.held.status, at_ms) for one in self._served]
+        given = [consents.get(one, frozenset()) for one in ids]
         for served in self._served:
             served.take_sealed()  # of an attempt that ended halfway
-        means = Means(keys, Nonces(nonce))
-        for one in decided:
-            self._release(one, means, outcome)
+        self._way.process(Task(batch, Standings(ids, standings, turn), given, Nonces(nonce)), outcome)
         for served in self._served:
             outcome.tallies[served.agreement.id].encrypted = served.take_sealed()
         return outcome
-
-    def _standing(self, served: Served, at_ms: int) -> Reason | None:
-        return standing(served.agreement, self.generation.charter, served.held.status, at_ms)
-
-    # --- taking events in ---
-
-    def _taken(self, source: Input, outcome: Outcome) -> Event | Scanned | None:
-        data = source.value
-        written = self._compiled.get(data[:HEAD_BYTES]) if data is not None else None
-        if written is not None and data is not None:
-            try:
-                positions = written.scan(data)
-                return Scanned(written, data, positions, *written.facts(data, positions))
-            except Exception:  # noqa: BLE001, S110 - whatever it is, the slow path finds it again and says it in words
-                pass
-        return self._decode(source, outcome)
-
-    def _decode(self, source: Input, outcome: Outcome) -> Event | None:
-        try:
-            return self._decoder.decode(source.value)
-        except RecordError as bad:
-            outcome.refused.append(self._undecoded(source, bad.reason, bad.message))
-        except UnavailableError:
-            raise
-        except Exception as failure:  # noqa: BLE001 - whatever a record does to us, its neighbours go on (law 1)
-            detail = f"decoding failed: {type(failure).__name__}"
-            outcome.refused.append(self._undecoded(source, Refusal.POISON, detail))
-        return None
-
-    def _whole(self, one: Decided) -> Event:
-        """Return the decoded event."""
-        if isinstance(one.event, Event):
-            return one.event
-        if one.event.whole is None:
-            one.event.whole = self._decoder.decode(one.source.value)
-        return one.event.whole
-
-    def _unknown_fields(self, schema_id: int) -> int:
-        """Return how many fields a writer schema has that the contract does not know."""
-        found = self._unknown.get(schema_id)
-        if found is None:
-            found = self._unknown[schema_id] = len(unclassified(self._decoder.schema(schema_id), self.contract.schema))
-        return found
-
-    def _undecoded(self, source: Input, reason: str, detail: str) -> Refused:
-        subject = self._decoder.subject_in(source.value)
-        return Refused(source, reason, detail, subject, claimed_schema_id(source.value))
-
-    # --- deciding ---
-
-    def _decided(
-        self,
-        source: Input,
-        event: Event | Scanned,
-        standings: Sequence[Reason | None],
-        given: Sequence[frozenset[bytes]],
-    ) -> Decided:
-        one = Decided(source, event, list(standings))
-        views = event.written.views if isinstance(event, Scanned) else self._no_views
-        for number, (served, view) in enumerate(zip(self._served, views, strict=True)):
-            wants: Wants | None = None
-            if one.reasons[number] is None:
-                if view is None:
-                    whole = self._whole(one)
-                    program = served.program(whole.schema_id)
-                    reason, paths = decide(program, whole, given[number]), program.subject_paths
-                else:
-                    reason, paths = decide(view, event, given[number]), view.subject_paths
-                one.reasons[number] = reason
-                wants = served.wants_of(event.subjects, paths) if reason is None else None
-            one.wants.append(wants)
-        return one
-
-    def _here(self, standings: Sequence[Reason | None], turn: Turn, source: Input) -> list[Reason | None]:
-        """Return the standings for one record: whose it is not to decide now, or never was."""
-        aside = turn.aside.get(source.partition, ())
-        never = {
-            key
-            for (key, partition), begin in turn.begins.items()
-            if partition == source.partition and source.offset < begin
-        }
-        return [
-            Reason.NOT_IN_FORCE
-            if served.agreement.id in never
-            else Reason.PARKED
-            if served.agreement.id in aside
-            else standing
-            for served, standing in zip(self._served, standings, strict=True)
-        ]
-
-    # --- releasing ---
-
-    def _release(self, one: Decided, means: Means, outcome: Outcome) -> None:
-        said: dict[str, str] = {}
-        event, tallies = one.event, outcome.tallies
-        views = event.written.views if isinstance(event, Scanned) else self._no_views
-        for served, view, reason, wants in zip(self._served, views, one.reasons, one.wants, strict=True):
-            key = served.agreement.id
-            if reason is not None:
-                tallies[key].withhold(reason)
-                said[key] = reason.value
-                continue
-            output = self._made(view, served, one, wants or {}, means) if view is not None else None
-            if output is None:
-                said[key] = self._release_to(served, one, means, outcome)
-            else:
-                said[key] = self._released(served, event.schema_id, output, outcome)
-        for subject in sorted(set(event.subjects.values())):
-            outcome.disclosures.append(Disclosure(subject, one.source, said))
-
-    def _made(self, view: CompiledView, served: Served, one: Decided, wants: Wants, means: Means) -> Output | None:
-        """Return a record that a compiled view made; None where the slow path has the word."""
-        event = one.event
-        if not isinstance(event, Scanned):
-            return None
-        sealings = view.program.sealings
-        sealed_before = sealings.count
-        try:
-            subjects = {path: means.keys[want] for path, want in wants.items()}
-            secret = _secret(served, event.period, means) if view.noisy else b""
-            bulk = served.bulk_key() if view.bulk else None
-            value, key = view.make(event.data, event.positions, subjects, secret, bulk, means.nonces, event.event_id)
-        except AgreementKeyError:
-            raise
-        except Exception:  # noqa: BLE001 - whatever it is, the slow path finds it again and says it in words
-            sealings.count = sealed_before
-            return None
-        if len(value) + (len(key) if key else 0) > MAX_RECORD_BYTES:
-            return None
-        sealings.count += view.seals
-        if view.noisy:
-            passing("noised")
-        if view.seals:
-            passing("encrypted")
-        return Output(served.topic, one.source.partition, key, value)
-
-    def _release_to(self, served: Served, one: Decided, means: Means, outcome: Outcome) -> str:
-        tally = outcome.tallies[served.agreement.id]
-        try:
-            output = served.view(one.source, self._whole(one), means.keys, means.nonces)
-        except (AgreementKeyError, UnavailableError):
-            raise
-        except KeyUnavailableError:
-            tally.withhold(Reason.KEY_UNAVAILABLE)
-            return Reason.KEY_UNAVAILABLE.value
-        except RecordError as bad:
-            outcome.refused.append(self._refused(served, one, bad.reason, bad.message))
-        except Exception as failure:  # noqa: BLE001 - whatever a record does to us, its neighbours go on (law 1)
-            detail = f"protecting failed: {type(failure).__name__}"
-            outcome.refused.append(self._refused(served, one, Refusal.POISON, detail))
-        else:
-            return self._released(served, one.event.schema_id, output, outcome)
-        tally.quarantined += 1
-        return QUARANTINED
-
-    def _released(self, served: Served, schema_id: int, output: Output, outcome: Outcome) -> str:
-        outcome.outputs.append(output)
-        outcome.tallies[served.agreement.id].released += 1
-        for path in served.program(schema_id).unclassified:
-            outcome.unclassified[path] = outcome.unclassified.get(path, 0) + 1
-        return RELEASED
-
-    def _refused(self, served: Served, one: Decided, reason: str, detail: str) -> Refused:
-        subject = one.event.subjects.get(self.contract.data_subject or "")
-        return Refused(one.source, reason, detail, subject, one.event.schema_id, served.agreement.id)
-
-
-def _secret(served: Served, period: str, means: Means) -> bytes:
-    """Return the noise secret of a period, which is the dataset's: the same for whomever it is asked."""
-    found = means.secrets.get(period)
-    if found is None:
-        found = means.secrets[period] = served.noise_secret(period)
-    return found

@@ -61,10 +61,7 @@ class Mechanism:
 
     def at(self, scope: NoiseScope, path: Iterable[bytes]) -> Drawn:
         """Return the function (value, secret, release id) that gives the noisy number at one place."""
-        place = framed(
-            (FORM, scope.agreement.encode(), scope.dataset.encode(), scope.major.to_bytes(4, "big"), framed(path))
-        )
-        how = framed((MECHANISM, _text(self.scale), _text(self.step), f"{self.low},{self.high}".encode()))
+        place, how = place_of(scope, path), self.how
 
         def drawn(value: float, secret: bytes, release: str) -> float:
             clamped = self._clamped(value)
@@ -73,6 +70,11 @@ class Mechanism:
             return self._inside(clamped + discrete_laplace(Bits(seed), self.scale))
 
         return drawn
+
+    @property
+    def how(self) -> bytes:
+        """What a draw knows of the mechanism."""
+        return framed((MECHANISM, _text(self.scale), _text(self.step), f"{self.low},{self.high}".encode()))
 
     def _inside(self, steps: int) -> float:
         """Return the number that so many steps are, within what its type holds."""
@@ -90,6 +92,13 @@ class Mechanism:
         if math.isinf(value):
             return self.high if value > 0 else self.low
         return min(max(round(Fraction(value) / self.step), self.low), self.high)
+
+
+def place_of(scope: NoiseScope, path: Iterable[bytes]) -> bytes:
+    """Return what a draw knows of where it is made."""
+    return framed(
+        (FORM, scope.agreement.encode(), scope.dataset.encode(), scope.major.to_bytes(4, "big"), framed(path))
+    )
 
 
 def mechanism(rule: Noise, leaf: Leaf) -> Mechanism:

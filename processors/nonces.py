@@ -21,3 +21,13 @@ class Nonces:
             self._held = [fresh[at : at + NONCE_BYTES] for at in range(0, len(fresh), NONCE_BYTES)]
             self._held.reverse()
         return self._held.pop()
+
+    def many(self, count: int) -> bytes:
+        """Return the next `count` nonces, side by side."""
+        held = [self._held.pop() for _ in range(min(count, len(self._held)))]
+        missing = count - len(held)
+        return b"".join(held) + (self._nonce(NONCE_BYTES * missing) if missing else b"")
+
+    def give_back(self, nonces: bytes) -> None:
+        """Take back the last of what `many` gave, which nobody used: they are the next."""
+        self._held += [nonces[at : at + NONCE_BYTES] for at in range(0, len(nonces), NONCE_BYTES)][::-1]

@@ -17,6 +17,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+Predicate = Callable[[Mapping[str, Any]], bool]
+
+
 class Program(Protocol):
     """What deciding needs of a view program."""
 
@@ -29,7 +32,7 @@ class Program(Protocol):
         ...
 
     @property
-    def predicate(self) -> Callable[[Mapping[str, Any]], bool] | None: ...
+    def predicate(self) -> Predicate | None: ...
 
 
 class DecidedEvent(Protocol):
@@ -64,8 +67,13 @@ def decide(program: Program, event: DecidedEvent, consents: Collection[bytes]) -
     if program.predicate is None:
         # An agreement without a predicate covers every record; one whose predicate got lost on the way covers none.
         return None if program.agreement.predicate is None else Reason.PREDICATE_ERROR
+    return covering(program.predicate, event.value)
+
+
+def covering(predicate: Predicate, value: Mapping[str, Any]) -> Reason | None:
+    """Return why a predicate does not cover an event."""
     try:
-        covered = program.predicate(event.value)
+        covered = predicate(value)
     except PredicateError:
         return Reason.PREDICATE_ERROR
     return None if covered is True else Reason.PREDICATE

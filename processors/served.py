@@ -41,6 +41,11 @@ class Served:
         self._programs: dict[int, ViewProgram] = {}
         self._bulk: BulkKey | None = None
 
+    @property
+    def scope(self) -> tuple[str, str]:
+        """The linkage domain and the agreement, whose keys a view takes."""
+        return self._domain, self.agreement.id
+
     def program(self, schema_id: int) -> ViewProgram:
         """Return the view program for a writer schema, compiled once."""
         program = self._programs.get(schema_id)

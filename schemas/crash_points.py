@@ -32,10 +32,11 @@ Armed = Callable[[str], None]
 _armed: Armed | None = None
 
 
-def passing(point: str) -> None:
-    """Say that the work passes `point`, one of POINTS."""
-    if _armed is not None:
+def passing(point: str, times: int = 1) -> None:
+    """Say that the work passes `point`, one of POINTS; what is done for many at once passes it so many times."""
+    while _armed is not None and times:
         _armed(point)
+        times -= 1
 
 
 def arm(armed: Armed | None) -> None:

@@ -111,8 +111,10 @@ class NamedStore(Model):
     url_env: EnvName
 
 
-BackEnd = Literal["python", "slow"]
-"""`python`: compiled view programs, and the slow path for what they do not take; `slow`: the slow path alone."""
+BackEnd = Literal["native", "python", "slow"]
+"""`python`: view programs compiled to Python, and the slow path for what they do not take; `native`: the same programs
+run for whole batches by the extension of `penstock[native]`, and Python for what it does not take; `slow`: the slow
+path alone."""
 
 
 class ExchangeManner(Model):
@@ -120,12 +122,12 @@ class ExchangeManner(Model):
 
     `transaction_records`: the most that one takes; workers take fewer by themselves where that many take too long.
     `paranoid`: a fresh epoch for every transaction, so that nothing late of one can ever touch another; slower.
-    `back_end`: what makes views: `python`, compiled view programs; `slow`, the plain path that they are compared with.
+    `back_end`: what makes views, see `BackEnd`; without a word `native` where it is installed, else `python`.
     """
 
     transaction_records: int = Field(default=5_000, ge=1, le=50_000)
     paranoid: bool = False
-    back_end: BackEnd = "python"
+    back_end: BackEnd | None = None
 
 
 def _named_or_word(value: Any) -> str:

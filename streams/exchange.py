@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Event
 
+from ..processors.back_end import back_end
 from ..processors.lane import LaneProgram
 from ..processors.outcome import Input, Outcome, Refused, Tally
 from ..processors.quarantine import QuarantineSealer
@@ -63,7 +64,10 @@ class World:
 
 
 class Exchange:
-    """Runs one slot until told to stop. `control` has read a generation that names the slot's dataset."""
+    """Runs one slot until told to stop. `control` has read a generation that names the slot's dataset.
+
+    Raises ConfigurationError where the back end that the manner names is not installed.
+    """
 
     def __init__(self, slot: Slot, world: World, control: ControlReader) -> None:
         self._slot = slot
@@ -73,6 +77,7 @@ class Exchange:
         self._observer = world.observer
         self._clock = world.clock
         self._manner = world.manner
+        self._back_end = back_end(world.manner.back_end)
         self._epoch = world.clock()
         self._told: tuple[dict[str, int], set[str]] = ({}, set())
         self._knowledge = Knowledge(world.cluster, control)
@@ -89,6 +94,7 @@ class Exchange:
     def run(self, stop: Event) -> None:
         """Serve until `stop` is set. Raises RoleExit when this process must be started again in its slot."""
         self._program.make_ready()
+        log.info("views are made by the back end `%s`", self._back_end)
         self._runner.start(self._manner)
         self._knowledge.announce(self._place)
         self._observer.state("running", "")
@@ -144,8 +150,7 @@ class Exchange:
     def _program_for(self, generation: Generation, agreements: list[str]) -> LaneProgram:
         writers = Writers(self._registry, generation.contracts[self._slot.dataset])
         worker = WorkerKeys(self._keys, f"{self._slot.dataset}-{self._slot.number}")
-        back_end = self._manner.back_end
-        return LaneProgram(generation, self._slot.dataset, worker, writers.ask, agreements, back_end)
+        return LaneProgram(generation, self._slot.dataset, worker, writers.ask, agreements, self._back_end)
 
     def _refresh(self) -> None:
         """Act on what changed since the last batch: a whole generation, or consents."""

@@ -47,11 +47,11 @@ class FactWriter:
     def needs(self, predicates: Collection[str]) -> bool:
         """Note which positions are taken; False where a predicate reads what only a decoded event has."""
         for path in (self._contract.event_id, self._contract.event_time, *self._contract.subject_paths):
-            self.positions.add(self._part(path).number)
-        found = [self._predicated(path) for path in predicates]
+            self.positions.add(self.part(path).number)
+        found = [self.predicated(path) for path in predicates]
         if None in found:
             return False
-        self.positions |= {one.number for one in found if one is not None}
+        self.positions |= {end for one in found if one is not None for end in (one.number, one.number + 1)}
         return True
 
     def facts(self, places: Mapping[int, int]) -> SourceText:
@@ -76,7 +76,7 @@ class FactWriter:
         self._places = places
         source = SourceText("def value(d, p):")
         nested: dict[str, Any] = {}
-        read = {part.number: part for path in predicates if (part := self._predicated(path))}
+        read = {part.number: part for path in predicates if (part := self.predicated(path))}
         for _, part in sorted(read.items()):
             inner = nested
             for name in part.path[:-1]:
@@ -93,13 +93,14 @@ class FactWriter:
             with source.block("else:"):
                 source.add("raise Unusual")
 
-    def _part(self, path: str) -> Span:
+    def part(self, path: str) -> Span:
+        """Return the part that holds a field. Raises NotCompiled where there is none."""
         found = covering(self._parts, tuple(path.split(".")))
         if found is None:
             raise NotCompiled
         return found
 
-    def _predicated(self, path: str) -> Span | None:
+    def predicated(self, path: str) -> Span | None:
         """Return the part that a predicate reads, if the event has it as the contract does."""
         names = tuple(path.replace("[]", "").replace("{}", "").split("."))
         part = covering(self._parts, names)
@@ -121,7 +122,7 @@ class FactWriter:
 
     def _read(self, source: SourceText, path: str) -> str:
         """Return the expression of a field of the writer's event, as `getter` gives it."""
-        part = self._part(path)
+        part = self.part(path)
         value = self._value_of(source, part)
         rest = path.split(".")[len(part.path) :]
         if not rest:

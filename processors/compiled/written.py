@@ -42,6 +42,7 @@ class CompiledView:
     bulk: bool
     seals: int
     plan: ViewPlan
+    head: bytes
     source: str
     make: Callable[..., tuple[bytes, bytes | None]]
 
@@ -51,7 +52,8 @@ class Written:
     """How events of one writer schema are read, and their views; None where only the slow path knows the view.
 
     `scan(d)` gives positions, `facts(d, p)` (event id, month, references of subjects by path), `value(d, p)` what
-    predicates read. All raise where anything about the event is not as usual.
+    predicates read. All raise where anything about the event is not as usual. For another back end: `origin`, where
+    the facts lie (`facts_at`), and where in `p` a position stands (`places`).
     """
 
     schema_id: int
@@ -60,6 +62,9 @@ class Written:
     value: Callable[[bytes, tuple[int, ...]], Mapping[str, Any]]
     views: tuple[CompiledView | None, ...]
     source: str
+    origin: Origin
+    facts_at: FactWriter
+    places: Mapping[int, int]
 
 
 def compile_written(
@@ -92,6 +97,9 @@ def compile_written(
         value=valuing.function("value", {}),
         views=tuple(_view(one, found, places) for one, found in zip(wanted, planned, strict=True)),
         source=f"{scanning.text()}\n\n{reading.text()}\n\n{valuing.text()}",
+        origin=Origin(writer, parts),
+        facts_at=facts,
+        places=places,
     )
 
 
@@ -123,6 +131,7 @@ def _view(wanted: Wanted, found: tuple[ViewWriter, ViewPlan] | None, places: Map
         bulk=program.bulk,
         seals=found[1].seals,
         plan=found[1],
+        head=frame(wanted.view_schema_id, b""),
         source=source.text(),
         make=source.function("view", dict(FOR_MAKING)),
     )

@@ -1,0 +1,132 @@
+"""The making of a batch's views. Where the extension stops at one, it is made as without it, and it goes on behind."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from ...schemas.crash_points import passing
+from ...schemas.encrypted import NONCE_BYTES
+from ...schemas.errors import UnavailableError
+from ..compiled.plan import Seal
+from ..encrypt import BulkKey
+from ..event_work import Means
+from ..outcome import Outcome, Output
+from .columns import DECISIONS
+from .extension import Bulk, Making, extension
+from .scanned_batch import ScannedBatch
+
+MOST, FEW = 4_096, 8
+"""So many events at a time; and so many behind one that was not for the extension, since the next may not be either."""
+
+_CODES = {word: number for number, word in enumerate(DECISIONS)}
+_output = partial(tuple.__new__, Output)
+
+
+class Run:
+    """One batch's views, in the order of events and agreements."""
+
+    def __init__(self, batch: ScannedBatch, means: Means) -> None:
+        self._batch = batch
+        self._means = means
+        self._seals = [_seals(batch, number) for number in range(len(batch.served))]
+        most_bulk = max(bulk for _, bulk in self._seals)
+        self._most = min(MOST, BulkKey.SPARE_USES // max(most_bulk, 1))
+
+    def go(self, outcome: Outcome) -> None:
+        """Make every view that may be made. Raises as `LaneProgram.process`."""
+        making = self._making()
+        try:
+            self._go(making, outcome)
+        finally:
+            making.forget()
+
+    def _making(self) -> Making:
+        found, batch = extension(), self._batch
+        if found is None:
+            raise LookupError("penstock_native")
+        topics = [one.topic for one in batch.served]
+        codes = list(map(bytes, batch.columns))
+        secrets = [self._secrets(number) for number in range(len(batch.served))]
+        return found.Making(batch.scan, topics, codes, batch.keys(self._means), secrets)
+
+    def _secrets(self, number: int) -> dict[int, bytes]:
+        """Return by day the noise secrets of a view's events; one that is missing is for the slow path to tell."""
+        batch = self._batch
+        if not any(view and view.noisy for view in (one.views[number] for one in batch.programs.writers)):
+            return {}
+        found = {}
+        for day, period in batch.periods(number).items():
+            try:
+                found[day] = self._means.secret(batch.served[number], period)
+            except UnavailableError:
+                raise
+            except Exception:  # noqa: BLE001, S112 - whatever it is, the slow path finds it again and says it in words
+                continue
+        return found
+
+    def _go(self, making: Making, outcome: Outcome) -> None:
+        event, view, stride, count = 0, 0, self._most, len(self._batch.writers)
+        while event < count:
+            end = min(event + stride, count)
+            event, view = self._some(making, (event, view), end, outcome)
+            if event == end:
+                stride = min(2 * stride, self._most)
+                continue
+            self._by_itself(event, view, outcome)
+            view, stride = view + 1, FEW
+
+    def _some(self, making: Making, place: tuple[int, int], end: int, outcome: Outcome) -> tuple[int, int]:
+        released = [column.count(0, place[0], end) for column in self._batch.columns]
+        seals = zip(released, self._seals, strict=True)
+        nonces = self._means.nonces.many(sum(count * own for count, (own, _) in seals))
+        keys = [self._bulk(number, count) for number, count in enumerate(released)]
+        ran = making.run(place, end, nonces, [key and key[1] for key in keys])
+        records, event, view, taken, left, counts = ran
+        self._means.nonces.give_back(nonces[NONCE_BYTES * taken :])
+        for key, unused in zip(keys, left, strict=True):
+            if key:
+                key[0].give_back(key[1][2] + key[1][3] - unused, unused)
+        outcome.outputs += map(_output, records)
+        for writer, of_views in enumerate(counts):
+            for number, count in enumerate(of_views):
+                if count:
+                    self._count(writer, number, count, outcome)
+        return event, view
+
+    def _bulk(self, number: int, released: int) -> tuple[BulkKey, Bulk] | None:
+        uses = released * self._seals[number][1]
+        if not uses:
+            return None
+        key = self._batch.served[number].bulk_key()
+        return key, (key.handle, key.key, key.reserve(uses), uses)
+
+    def _count(self, writer: int, number: int, count: int, outcome: Outcome) -> None:
+        """Count records of one view that were made."""
+        served = self._batch.served[number]
+        view = self._batch.programs.writers[writer].views[number]
+        if view is None:
+            return
+        outcome.tallies[served.agreement.id].released += count
+        for path in view.program.unclassified:
+            outcome.unclassified[path] = outcome.unclassified.get(path, 0) + count
+        view.program.sealings.count += count * view.seals
+        if view.noisy:
+            passing("noised", count)
+        if view.seals:
+            passing("encrypted", count)
+
+    def _by_itself(self, event: int, view: int, outcome: Outcome) -> None:
+        batch = self._batch
+        writer = batch.writers[event]
+        known = bool(writer) and batch.programs.knows(writer - 1, view)
+        said = batch.work.release_view(view, batch.singly(event), self._means, outcome, compiled=not known)
+        batch.columns[view][event] = _CODES[said]
+
+
+def _seals(batch: ScannedBatch, number: int) -> tuple[int, int]:
+    """Return how many fields a view encrypts at most under the keys of data subjects, and under the bulk key."""
+    views = [view for one in batch.programs.writers if (view := one.views[number])]
+    ops: Sequence[list[Seal]] = [[op for op in view.plan.ops if isinstance(op, Seal)] for view in views]
+    return (
+        max(sum(op.subject is not None for op in of_view) for of_view in ops),
+        max(sum(op.subject is None for op in of_view) for of_view in ops),
+    )
