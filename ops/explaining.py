@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..processors.back_end import back_end
+from ..processors.native.program import taken
 from ..schemas.agreement import Agreement
 from ..schemas.errors import ConfigurationError
 from .clock import now_ms
@@ -29,13 +31,17 @@ def explained(directory: Path, agreement_id: str, event: Mapping[str, Any], *, c
 def view_code(documents: Documents, agreement: Agreement) -> str:
     """Return the compiled view program as text: back end, plan, and the Python that reads an event and makes the view.
 
-    For events of the contract's own schema. It holds no secret: keys and randomness are arguments.
+    For events of the contract's own schema. It holds no secret: keys and randomness are arguments. Raises
+    ConfigurationError where `ecosystem.yaml` names a back end that is not installed.
     """
     written = Rehearsal(documents).compiled(agreement)
     (view,) = written.views if written else (None,)
     if written is None or view is None:
         return "back end: slow (this view is decoded, made and encoded field by field)"
-    return f"back end: {documents.ecosystem.exchange.back_end}\n\n{view.plan}\n\n{written.source}\n\n{view.source}"
+    chosen = back_end(documents.ecosystem.exchange.back_end)
+    if chosen == "native" and not taken(documents.contracts[agreement.dataset], written, view):
+        chosen = "python"  # the compiled one leaves this view to it
+    return f"back end: {chosen}\n\n{view.plan}\n\n{written.source}\n\n{view.source}"
 
 
 def sentences(found: Mapping[str, Any]) -> Iterator[str]:

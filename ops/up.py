@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..processors.back_end import back_end
 from ..schemas.ecosystem import NamedCluster
 from ..schemas.errors import UnavailableError
 from ..schemas.generation import Generation
@@ -64,6 +65,7 @@ def running(directory: Path, say: Say, *, unsigned: bool) -> Iterator[Running]:
     """Start everything, put the documents in force, give what runs; stop everything at the end, within 10 s."""
     documents = fit_documents(directory)
     refuse_unsigned(documents, unsigned=unsigned)
+    back_end(documents.ecosystem.exchange.back_end)  # whether the one that is named can run
     wiring = Wiring(directory)
     if not isinstance(documents.ecosystem.cluster, NamedCluster):
         install()

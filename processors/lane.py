@@ -72,7 +72,7 @@ class LaneProgram:
         found = extension()
         if found is None:
             raise ConfigurationError("the back end `native` is not installed", remedy=REMEDY)
-        programs = Programs(found, contract, self._served, self._compiled)
+        programs = Programs(found, contract, self._compiled)
         return BatchWork(contract, self._served, store, self.work, programs)
 
     def make_ready(self) -> None:

@@ -46,6 +46,7 @@ def _never_ran(home: Home) -> bool:
 def _local(root: Path, home: Home) -> list[Check]:
     return [
         Check("software", machine.software),
+        Check("exchange", lambda: machine.exchange(root)),
         Check("documents", lambda: papers.fitness(root)),
         Check("signatures", lambda: papers.signatures(root)),
         Check("disk", lambda: machine.disk(home), "PenstockDiskFilling"),

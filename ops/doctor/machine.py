@@ -7,7 +7,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...processors.back_end import back_end
+from ...schemas.errors import ConfigurationError
 from ...streams.client_facts import client_version
+from ..documents.load import ecosystem_of
 from ..home import Home
 from .result import Result, Verdict, well
 
@@ -30,6 +33,16 @@ def software() -> Iterator[Result]:
             f"install what requirements.lock names: the guard against late commits was tested with {TESTED_CLIENT}x"
         )
         yield Result("software", Verdict.WARNING, said, remedy)
+
+
+def exchange(root: Path) -> Iterator[Result]:
+    """Say which back end makes views here, and whether it is the one that `ecosystem.yaml` names."""
+    try:
+        chosen = back_end(ecosystem_of(root).exchange.back_end)
+    except ConfigurationError as missing:
+        yield Result("exchange", Verdict.ILL, missing.message, missing.remedy)
+        return
+    yield well("exchange", f"views are made by the back end `{chosen}`")
 
 
 def disk(home: Home) -> Iterator[Result]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...schemas.agreement import Agreement
-from ...schemas.avro_tree import tree
+from ...schemas.avro_tree import Tree, tree
 from ...schemas.confluent_wire import frame
 from ...schemas.contract import DataContract
 from ..view import ViewProgram
@@ -43,6 +43,7 @@ class CompiledView:
     seals: int
     plan: ViewPlan
     head: bytes
+    schema: Tree
     source: str
     make: Callable[..., tuple[bytes, bytes | None]]
 
@@ -132,6 +133,7 @@ def _view(wanted: Wanted, found: tuple[ViewWriter, ViewPlan] | None, places: Map
         seals=found[1].seals,
         plan=found[1],
         head=frame(wanted.view_schema_id, b""),
+        schema=tree(wanted.view_schema),
         source=source.text(),
         make=source.function("view", dict(FOR_MAKING)),
     )

@@ -4,13 +4,12 @@ What the extension does not know is left out: a view is None then, and made as w
 which these are.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...schemas.avro_decode import least_size
 from ...schemas.avro_paths import leaves, node_at
-from ...schemas.avro_tree import Tree, tree
+from ...schemas.avro_tree import Tree
 from ...schemas.confluent_wire import frame
 from ...schemas.contract import DataContract
 from ...schemas.safeguard import Generalise, Mask
@@ -82,13 +81,10 @@ class Fields:
         return self.field(part.number)
 
 
-def writer_data(contract: DataContract, written: Written, schemas: list[Mapping[str, Any]]) -> Data | None:
-    """Return what is compiled for a writer's events; None where the extension can take none of it.
-
-    `schemas`: the schema of each view.
-    """
+def writer_data(contract: DataContract, written: Written) -> Data | None:
+    """Return what is compiled for a writer's events; None where the extension can take none of it."""
     fields = Fields(written)
-    views = [_view(contract, fields, one, schema) for one, schema in zip(written.views, schemas, strict=True)]
+    views = [_view(fields, one) for one in written.views]
     if None in written.views or not any(views):
         return None
     try:
@@ -99,27 +95,32 @@ def writer_data(contract: DataContract, written: Written, schemas: list[Mapping[
     return frame(written.schema_id, b""), parts, sorted(written.places), facts, views
 
 
+def taken(contract: DataContract, written: Written, view: CompiledView) -> bool:
+    """Say whether the extension makes a view itself."""
+    data = writer_data(contract, written)
+    return data is not None and data[-1][written.views.index(view)] is not None
+
+
 def _facts(contract: DataContract, fields: Fields) -> Data:
     units = UNITS_A_DAY[leaves(contract.schema)[contract.event_time].logical or ""]
     subjects = [(fields.at(path), path == contract.data_subject) for path in contract.subject_paths]
     return fields.at(contract.event_id), fields.at(contract.event_time), units, subjects
 
 
-def _view(contract: DataContract, fields: Fields, view: CompiledView | None, schema: Mapping[str, Any]) -> Data | None:
+def _view(fields: Fields, view: CompiledView | None) -> Data | None:
     if view is None:
         return None
     try:
-        return _ViewData(contract, fields, view, tree(schema)).data()
+        return _ViewData(fields, view).data()
     except NotCompiled:
         return None
 
 
 class _ViewData:
-    def __init__(self, contract: DataContract, fields: Fields, view: CompiledView, schema: Tree) -> None:
-        self._contract = contract
+    def __init__(self, fields: Fields, view: CompiledView) -> None:
         self._fields = fields
         self._view = view
-        self._schema = schema
+        self._schema = view.schema
         self._noises: list[Data] = []
 
     def data(self) -> Data:

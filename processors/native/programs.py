@@ -7,7 +7,6 @@ from ...schemas.contract import DataContract
 from ...schemas.limits import MAX_RECORD_BYTES
 from ..compiled.written import Written
 from ..outcome import Input
-from ..served import Served
 from ..served_by_writer import ByWriter
 from .extension import Extension, Lane
 from .program import Data, writer_data
@@ -19,12 +18,9 @@ Reads = list[list[tuple[int, int]]]
 class Programs:
     """Gives the extension a writer's programs when the first of its records comes."""
 
-    def __init__(
-        self, extension: Extension, contract: DataContract, served: Sequence[Served], compiled: ByWriter
-    ) -> None:
+    def __init__(self, extension: Extension, contract: DataContract, compiled: ByWriter) -> None:
         self._extension = extension
         self._contract = contract
-        self._served = served
         self._compiled = compiled
         self._known: set[bytes] = set()
         self._data: list[Data] = []
@@ -49,7 +45,7 @@ class Programs:
         return self._data[writer][-1][number] is not None
 
     def _add(self, written: Written) -> None:
-        data = writer_data(self._contract, written, [one.held.view_schema for one in self._served])
+        data = writer_data(self._contract, written)
         if data is None:
             return
         subjects = len(self._contract.subject_paths)

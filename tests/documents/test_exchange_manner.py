@@ -22,3 +22,11 @@ def test_both_may_be_said():
 def test_what_is_out_of_bounds_or_unknown_is_refused(said):
     with pytest.raises(ValidationError):
         Ecosystem.model_validate({**PAGE, "exchange": said})
+
+
+def test_a_back_end_may_be_named_and_none_is_by_default():
+    assert Ecosystem.model_validate(PAGE).exchange.back_end is None
+    for name in ("native", "python", "slow"):
+        assert Ecosystem.model_validate({**PAGE, "exchange": {"back_end": name}}).exchange.back_end == name
+    with pytest.raises(ValidationError):
+        Ecosystem.model_validate({**PAGE, "exchange": {"back_end": "fastest"}})
