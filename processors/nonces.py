@@ -12,22 +12,33 @@ class Nonces:
     def __init__(self, nonce: Nonce) -> None:
         self._nonce = nonce
         self._held: list[bytes] = []
+        self._spare = b""
 
     def __call__(self, size: int) -> bytes:
         if size != NONCE_BYTES:
             return self._nonce(size)
         if not self._held:
-            fresh = self._nonce(NONCE_BYTES * AT_ONCE)
+            fresh = self._spare or self._nonce(NONCE_BYTES * AT_ONCE)
+            self._spare = b""
             self._held = [fresh[at : at + NONCE_BYTES] for at in range(0, len(fresh), NONCE_BYTES)]
             self._held.reverse()
         return self._held.pop()
 
     def many(self, count: int) -> bytes:
         """Return the next `count` nonces, side by side."""
-        held = [self._held.pop() for _ in range(min(count, len(self._held)))]
-        missing = count - len(held)
-        return b"".join(held) + (self._nonce(NONCE_BYTES * missing) if missing else b"")
+        there = self._all()
+        size = NONCE_BYTES * count
+        if len(there) < size:
+            return there + self._nonce(size - len(there))
+        self._spare = there[size:]
+        return there[:size]
 
     def give_back(self, nonces: bytes) -> None:
         """Take back the last of what `many` gave, which nobody used: they are the next."""
-        self._held += [nonces[at : at + NONCE_BYTES] for at in range(0, len(nonces), NONCE_BYTES)][::-1]
+        self._spare = nonces + self._all()
+
+    def _all(self) -> bytes:
+        """Take what is in hand."""
+        there = b"".join(reversed(self._held)) + self._spare
+        self._held, self._spare = [], b""
+        return there

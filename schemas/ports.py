@@ -53,6 +53,15 @@ class KeyStore(Protocol):
         ...
 
 
+@runtime_checkable
+class KeysAtHand(Protocol):
+    """A key store that has keys in memory, each as handle (8) ‖ key (32) ‖ re-keying key (32) ‖ pseudonym."""
+
+    def at_hand(self, domain: str, agreement: str, subjects: Sequence[bytes | None]) -> list[bytes | None]:
+        """Return for each of `subjects` its keys under an agreement, as far as nobody need be asked for them."""
+        ...
+
+
 class Kms(Protocol):
     """A key management system that holds the KEK."""
 

@@ -23,7 +23,16 @@ pub struct Given<'a> {
     pub rekey: &'a [u8],
 }
 
-impl Given<'_> {
+impl<'a> Given<'a> {
+    /// Splits handle, key, re-keying key and pseudonym, which lie side by side.
+    #[must_use]
+    pub fn split(raw: &'a [u8]) -> Option<Self> {
+        let (handle, rest) = raw.split_at_checked(HANDLE_BYTES)?;
+        let (key, rest) = rest.split_at_checked(KEY_BYTES)?;
+        let (rekey, pseudonym) = rest.split_at_checked(KEY_BYTES)?;
+        Some(Given { handle, key, pseudonym, rekey })
+    }
+
     fn fits(&self) -> bool {
         self.handle.len() == HANDLE_BYTES && self.key.len() == KEY_BYTES && self.rekey.len() == KEY_BYTES
     }
@@ -205,6 +214,15 @@ mod tests {
         ring.forget();
         assert!(ring.get(0).is_none());
         assert!(ring.raw.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn keys_that_lie_side_by_side_are_split() {
+        let raw = [[1; 8].as_slice(), &[2; 32], &[3; 32], b"somebody"].concat();
+        let split = Given::split(&raw).unwrap();
+        assert_eq!((split.handle, split.key, split.rekey), (&[1; 8][..], &[2; 32][..], &[3; 32][..]));
+        assert_eq!(split.pseudonym, b"somebody");
+        assert!(Given::split(&raw[..71]).is_none());
     }
 
     #[test]

@@ -7,7 +7,7 @@ erasing them. Rows are made by insert-or-read in one SQL transaction: any number
 import base64
 import secrets
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select
@@ -32,7 +32,10 @@ Subject = tuple[bytes, str]
 
 
 class SqlKeyStore:
-    """Implements the port `KeyStore` over SQL. Safe for several processes; one lock for the threads of one."""
+    """Implements the ports `KeyStore` and `KeysAtHand` over SQL.
+
+    Safe for several processes; one lock for the threads of one.
+    """
 
     def __init__(self, engine: Engine, kms: Kms, *, cached: int = 500_000, max_age_s: float = 300) -> None:
         self._engine = engine
@@ -61,6 +64,11 @@ class SqlKeyStore:
                     self._warm.put(want, key)
                 found.update(made)
             return found
+
+    def at_hand(self, domain: str, agreement: str, subjects: Sequence[bytes | None]) -> list[bytes | None]:
+        """Implement `KeysAtHand`."""
+        with self._lock:
+            return self._warm.at_hand(domain, agreement, subjects)
 
     def bulk_key(self, scope: str, worker: str) -> tuple[bytes, bytes]:
         """Return (handle, key), new with every call; `worker` only tells people whose it was."""

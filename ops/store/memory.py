@@ -2,18 +2,19 @@
 
 import base64
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from ...schemas.ports import SubjectKey, SubjectWant
 
 
 class MemoryKeyStore:
-    """Implements the port `KeyStore` in a dictionary."""
+    """Implements the ports `KeyStore` and `KeysAtHand` in dictionaries."""
 
     def __init__(self) -> None:
         self._secrets: dict[str, bytes] = {}
         self._subjects: dict[tuple[bytes, str], tuple[str, bytes]] = {}
         self._keys: dict[SubjectWant, SubjectKey] = {}
+        self._raw: dict[tuple[str, str], dict[bytes | None, bytes]] = {}
         self._opened: dict[tuple[str, bytes], bytes] = {}
 
     def reference_secret(self) -> bytes:
@@ -24,6 +25,9 @@ class MemoryKeyStore:
 
     def subject_keys(self, wants: Collection[SubjectWant]) -> Mapping[SubjectWant, SubjectKey]:
         return {want: self._keys.get(want) or self._make(want) for want in wants}
+
+    def at_hand(self, domain: str, agreement: str, subjects: Sequence[bytes | None]) -> list[bytes | None]:
+        return list(map(self._raw.get((domain, agreement), {}).get, subjects))
 
     def bulk_key(self, scope: str, worker: str) -> tuple[bytes, bytes]:  # noqa: ARG002 - the port's signature
         handle, key = secrets.token_bytes(8), secrets.token_bytes(32)
@@ -41,5 +45,7 @@ class MemoryKeyStore:
         pseudonym, rekey = self._subjects.setdefault((want.subject, want.domain), fresh)
         key = SubjectKey(secrets.token_bytes(8), secrets.token_bytes(32), pseudonym, rekey)
         self._keys[want] = key
+        raw = key.handle + key.key + key.rekey + key.pseudonym.encode()
+        self._raw.setdefault((want.domain, want.agreement), {})[want.subject] = raw
         self._opened[want.agreement, key.handle] = key.key
         return key

@@ -1,7 +1,8 @@
 """Keys of data subjects at hand: as raw bytes, since objects would take four times the memory."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from typing import cast
 
 from ...processors.keys import KEY_BYTES
 from ...schemas.encrypted import HANDLE_BYTES
@@ -10,6 +11,8 @@ from ...schemas.ports import SubjectKey, SubjectWant
 _KEY = slice(HANDLE_BYTES, HANDLE_BYTES + KEY_BYTES)
 _REKEY = slice(_KEY.stop, _KEY.stop + KEY_BYTES)
 _PSEUDONYM = slice(_REKEY.stop, None)
+
+_NOTHING: dict[bytes, bytes] = {}
 
 Held = dict[tuple[str, str], dict[bytes, bytes]]
 """By domain and agreement, the raw key of each subject."""
@@ -51,6 +54,16 @@ class WarmKeys:
             else:
                 found[want] = SubjectKey(raw[:HANDLE_BYTES], raw[_KEY], raw[_PSEUDONYM].decode(), raw[_REKEY])
         return found, missing
+
+    def at_hand(self, domain: str, agreement: str, subjects: Sequence[bytes | None]) -> list[bytes | None]:
+        """Return the raw keys of one agreement that are at hand, for each of `subjects`."""
+        self.forget_old()
+        young, old = (held.get((domain, agreement), _NOTHING) for held in (self._young, self._old))
+        asked = cast("Sequence[bytes]", subjects)  # nobody has no key either
+        found = list(map(young.get, asked))
+        if not old or None not in found:
+            return found
+        return [old.get(subject) if raw is None else raw for raw, subject in zip(found, asked, strict=True)]
 
     def put(self, want: SubjectWant, key: SubjectKey) -> None:
         """Keep a key."""

@@ -45,6 +45,6 @@ class BatchWork:
         scan = lane.scan(list(task.batch), self._secret)
         batch = ScannedBatch(self._contract, self._served, self._work, task, scan, self._programs, self._months)
         batch.take(outcome)
-        means = batch.means(self._keys)
-        Run(batch, means).go(outcome)
+        means, keys = batch.means(self._keys)
+        Run(batch, means, keys).go(outcome)
         batch.account(outcome)

@@ -33,10 +33,10 @@ class Said(dict[tuple[int, ...], Mapping[str, str]]):
         self._agreements = agreements
 
     def __missing__(self, codes: tuple[int, ...]) -> Mapping[str, str]:
-        words = [DECISIONS[one] for one in codes]
-        self[codes] = found = dict(zip(self._agreements, words, strict=True))
+        words = () if NOTHING in codes else zip(self._agreements, (DECISIONS[one] for one in codes), strict=True)
+        self[codes] = found = dict(words)
         return found
 
     def of(self, columns: Sequence[Column]) -> list[Mapping[str, str]]:
-        """Return what is said of each event. One that is none gets the words of whatever its codes are."""
-        return [self[codes] if NOTHING not in codes else {} for codes in zip(*columns, strict=True)]
+        """Return what is said of each event; of what is none, nothing."""
+        return [self[codes] for codes in zip(*columns, strict=True)]

@@ -11,6 +11,9 @@ from ..outcome import Input
 FORM = 1
 """The form of programs and calls: an extension of another one is not used."""
 
+Key = bytes | SubjectKey
+"""The keys of a data subject under an agreement; as bytes: handle, key, re-keying key, pseudonym."""
+
 Bulk = tuple[bytes, bytes, int, int]
 """Handle, key, and which numbers may be nonces: the first, and how many."""
 
@@ -71,7 +74,7 @@ class Extension(Protocol):
         scan: Scan,
         topics: Sequence[str],
         codes: Sequence[bytes],
-        keys: Sequence[Sequence[Sequence[SubjectKey | None]]],
+        keys: Sequence[Sequence[Sequence[Key | None]]],
         secrets: Sequence[Mapping[int, bytes]],
     ) -> Making: ...
 

@@ -11,7 +11,7 @@ from ..encrypt import BulkKey
 from ..event_work import Means
 from ..outcome import Outcome, Output
 from .columns import DECISIONS
-from .extension import Bulk, Making, extension
+from .extension import Bulk, Key, Making, extension
 from .scanned_batch import ScannedBatch
 
 MOST, FEW = 4_096, 8
@@ -24,9 +24,10 @@ _output = partial(tuple.__new__, Output)
 class Run:
     """One batch's views, in the order of events and agreements."""
 
-    def __init__(self, batch: ScannedBatch, means: Means) -> None:
+    def __init__(self, batch: ScannedBatch, means: Means, keys: list[list[list[Key | None]]]) -> None:
         self._batch = batch
         self._means = means
+        self._keys = keys
         self._seals = [_seals(batch, number) for number in range(len(batch.served))]
         most_bulk = max(bulk for _, bulk in self._seals)
         self._most = min(MOST, BulkKey.SPARE_USES // max(most_bulk, 1))
@@ -46,7 +47,7 @@ class Run:
         topics = [one.topic for one in batch.served]
         codes = list(map(bytes, batch.columns))
         secrets = [self._secrets(number) for number in range(len(batch.served))]
-        return found.Making(batch.scan, topics, codes, batch.keys(self._means), secrets)
+        return found.Making(batch.scan, topics, codes, self._keys, secrets)
 
     def _secrets(self, number: int) -> dict[int, bytes]:
         """Return by day the noise secrets of a view's events; one that is missing is for the slow path to tell."""
@@ -75,10 +76,12 @@ class Run:
             view, stride = view + 1, FEW
 
     def _some(self, making: Making, place: tuple[int, int], end: int, outcome: Outcome) -> tuple[int, int]:
-        released = [column.count(0, place[0], end) for column in self._batch.columns]
-        seals = zip(released, self._seals, strict=True)
+        """Make views up to the event `end`; return the event and view where the extension stopped."""
+        released = [column.find(0, place[0], end) >= 0 for column in self._batch.columns]
+        most = [(end - place[0]) * one for one in released]
+        seals = zip(most, self._seals, strict=True)
         nonces = self._means.nonces.many(sum(count * own for count, (own, _) in seals))
-        keys = [self._bulk(number, count) for number, count in enumerate(released)]
+        keys = [self._bulk(number, count) for number, count in enumerate(most)]
         ran = making.run(place, end, nonces, [key and key[1] for key in keys])
         records, event, view, taken, left, counts = ran
         self._means.nonces.give_back(nonces[NONCE_BYTES * taken :])
@@ -92,8 +95,8 @@ class Run:
                     self._count(writer, number, count, outcome)
         return event, view
 
-    def _bulk(self, number: int, released: int) -> tuple[BulkKey, Bulk] | None:
-        uses = released * self._seals[number][1]
+    def _bulk(self, number: int, events: int) -> tuple[BulkKey, Bulk] | None:
+        uses = events * self._seals[number][1]
         if not uses:
             return None
         key = self._batch.served[number].bulk_key()

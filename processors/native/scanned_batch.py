@@ -6,7 +6,7 @@ from functools import cached_property, partial
 
 from ...schemas.contract import DataContract
 from ...schemas.crash_points import passing
-from ...schemas.ports import KeyStore, SubjectKey, SubjectWant
+from ...schemas.ports import KeyStore
 from ...schemas.reasons import Reason
 from ..compiled.facts import Months
 from ..compiled.written import Written
@@ -15,12 +15,10 @@ from ..one_by_one import Task
 from ..outcome import Disclosure, Outcome
 from ..policy import covering
 from ..served import Served
+from .batch_keys import Subjects, batch_keys
 from .columns import DECISIONS, NOTHING, Column, Said, after, code
-from .extension import Scan
+from .extension import Key, Scan
 from .programs import Programs
-
-Wanted = list[SubjectWant | None]
-"""By event, whose keys a view takes of one of its data subjects."""
 
 _disclosure = partial(tuple.__new__, Disclosure)
 _WITHHELD = {number: Reason(DECISIONS[number]) for number in range(1, len(DECISIONS) - 1)}
@@ -50,7 +48,6 @@ class ScannedBatch:
         self.programs = programs
         self.writers = scan.writers()
         self.columns: list[Column] = []
-        self.wanted: list[list[Wanted]] = []
 
     # --- deciding ---
 
@@ -66,7 +63,6 @@ class ScannedBatch:
                 passing("decoded", count)
                 passing("decided", count)
                 outcome.unknown_fields += count * self.work.unknown_fields(self._written(writer).schema_id)
-        self.wanted = [self._wanted(number) for number in numbers]
         self._tally_withheld(outcome)
 
     def _standing(self) -> list[Column]:
@@ -127,33 +123,25 @@ class ScannedBatch:
         """By path, the reference of each event's data subject; None where it names none or was not taken."""
         return {path: self.scan.subjects(number) for number, path in enumerate(self._contract.subject_paths)}
 
-    def _wanted(self, number: int) -> list[Wanted]:
+    def _wanted(self, number: int) -> list[Subjects]:
         view = self.programs.writers[0].views[number]
-        domain, agreement = self.served[number].scope
-        new, column = tuple.__new__, self.columns[number]
-        return [
-            [
-                None if withheld or one is None else new(SubjectWant, (one, domain, agreement))
-                for withheld, one in zip(column, self.subjects[path], strict=True)
-            ]
-            for path in (view.subject_paths if view else ())
-        ]
+        return [self._released(number, self.subjects[path]) for path in (view.subject_paths if view else ())]
 
-    def means(self, store: KeyStore) -> Means:
-        """Ask for the keys of everybody who is wanted."""
-        wants = {one for columns in self.wanted for column in columns for one in column if one is not None}
-        for one in self._singly.values():
-            wants |= {want for wanted in one.wants if wanted for want in wanted.values()}
-        keys = store.subject_keys(wants)
+    def _released(self, number: int, subjects: list[bytes | None]) -> Subjects:
+        """Return the data subjects of what is released."""
+        column = self.columns[number]
+        if not any(column):
+            return subjects
+        return [None if withheld else one for withheld, one in zip(column, subjects, strict=True)]
+
+    def means(self, store: KeyStore) -> tuple[Means, list[list[list[Key | None]]]]:
+        """Ask for the keys of everybody whose are wanted; return them, and those of each event for the extension."""
+        wanted = [(one.scope, self._wanted(number)) for number, one in enumerate(self.served)]
+        wants = (one.wants for one in self._singly.values())
+        more = {want for one in wants for found in one if found for want in found.values()}
+        keys, held = batch_keys(store, wanted, more)
         passing("keys_made")
-        return Means(keys, self.task.nonces)
-
-    def keys(self, means: Means) -> list[list[list[SubjectKey | None]]]:
-        """Return by view and data subject the keys for each event."""
-        get = means.keys.get
-        return [
-            [[None if one is None else get(one) for one in wanted] for wanted in columns] for columns in self.wanted
-        ]
+        return Means(keys, self.task.nonces), held
 
     def periods(self, number: int) -> dict[int, str]:
         """Return by day the periods of whatever is released under one agreement."""
@@ -187,19 +175,21 @@ class ScannedBatch:
 
     def account(self, outcome: Outcome) -> None:
         """Tell what became of every event for each of its data subjects."""
-        agreements = [one.agreement.id for one in self.served]
-        if not self._contract.subject_paths:
+        columns = list(self.subjects.values())
+        if not columns:
             return
-        said = Said(agreements).of(self.columns)
+        said = Said([one.agreement.id for one in self.served]).of(self.columns)
+        if len(columns) == 1 and None not in columns[0]:
+            outcome.disclosures += map(_disclosure, zip(columns[0], self.task.batch, said, strict=True))
+            return
         for number, subjects in enumerate(self._subjects_of_each()):
-            for one in subjects:
-                outcome.disclosures.append(_disclosure((one, self.task.batch[number], said[number])))
+            outcome.disclosures += [_disclosure((one, self.task.batch[number], said[number])) for one in subjects]
 
     def _subjects_of_each(self) -> Iterable[Sequence[bytes]]:
         columns = list(self.subjects.values())
         for number, row in enumerate(zip(*columns, strict=True)):
             if self.writers[number]:
-                yield row if len(row) == 1 and row[0] is not None else sorted({one for one in row if one is not None})
+                yield sorted({one for one in row if one is not None})
             elif number in self._singly:
                 yield sorted(set(self._singly[number].event.subjects.values()))
             else:

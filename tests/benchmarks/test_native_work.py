@@ -1,4 +1,4 @@
-"""On the work that is measured the compiled back end gives what Python gives: large batches, spoilt events among them."""
+"""The compiled back end gives what Python gives on the work that is measured: large batches, some events spoilt."""
 
 import hashlib
 from random import Random

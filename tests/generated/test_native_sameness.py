@@ -18,8 +18,7 @@ from sameness import Pair, spoilt
 from telling_cases import TELLING
 
 from native import native
-from penstock.processors.native import program, run
-from penstock.processors.native.scanned_batch import ScannedBatch
+from penstock.processors.native import program, run, scanned_batch
 from penstock.processors.nonces import Nonces
 
 __all__ = ["native"]
@@ -106,16 +105,18 @@ def test_a_program_that_copies_one_part_too_many_is_found_out(tmp_path_factory, 
 
 
 def test_one_bit_of_a_key_is_found_out(tmp_path_factory, monkeypatch) -> None:
-    honest = ScannedBatch.keys
+    honest = scanned_batch.batch_keys
 
-    def careless(self, means):
-        return [
-            [[key and key._replace(key=bytes((key.key[0] ^ 1,)) + key.key[1:]) for key in column] for column in columns]
-            for columns in honest(self, means)
-        ]
+    def careless(*about):
+        keys, columns = honest(*about)
+        return keys, [[[one and other(one) for one in column] for column in view] for view in columns]
 
-    monkeypatch.setattr(ScannedBatch, "keys", careless)
+    monkeypatch.setattr(scanned_batch, "batch_keys", careless)
     assert found_out(tmp_path_factory)
+
+
+def other(key):
+    return key._replace(key=bytes((key.key[0] ^ 1,)) + key.key[1:])
 
 
 def test_nonces_in_another_order_are_found_out(tmp_path_factory, monkeypatch) -> None:

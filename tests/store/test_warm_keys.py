@@ -67,3 +67,22 @@ def test_a_key_does_not_print_itself():
     shown = f"{key(7)} {key(7)!r} {[key(7)]}"
     assert shown.count("SubjectKey(0707070707070707)") == 3
     assert "p7" not in shown
+
+
+def raw(number):
+    one = key(number)
+    return one.handle + one.key + one.rekey + one.pseudonym.encode()
+
+
+def test_keys_at_hand_come_side_by_side_for_each_subject_that_is_asked_for():
+    clock = Clock()
+    warm = WarmKeys(1_000, AGE_S, clock)
+    warm.put(want(1), key(1))
+    clock.now += AGE_S / 2 + 1
+    warm.many([])
+    warm.put(want(2), key(2))
+    subjects = [want(2).subject, None, want(3).subject, want(1).subject]
+    assert warm.at_hand("domain", "a", subjects) == [raw(2), None, None, raw(1)]
+    assert warm.at_hand("domain", "b", subjects) == [None] * 4
+    clock.now += AGE_S / 2
+    assert warm.at_hand("domain", "a", subjects) == [raw(2), None, None, None]

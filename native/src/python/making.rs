@@ -102,32 +102,47 @@ fn of_days(view: &View, secrets: &Secrets<'_>) -> Begun {
     begun
 }
 
-/// Copies one data subject's keys for each event: tuples (handle, key, pseudonym, re-keying key), or None.
+/// Copies one data subject's keys for each event.
 fn ring(column: &Bound<'_, PyList>) -> PyResult<KeyRing> {
-    let held: Vec<_> = column.iter().map(|one| parts(&one)).collect::<PyResult<_>>()?;
-    let given: Vec<_> = held.iter().map(|one| one.as_ref().and_then(given)).collect();
+    let held: Vec<_> = column.iter().map(Held::new).collect::<PyResult<_>>()?;
+    let given: Vec<_> = held.iter().map(Held::given).collect();
     Ok(KeyRing::new(&given))
 }
 
-type Parts<'py> = (Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyString>, Bound<'py, PyBytes>);
-
-fn parts<'py>(given: &Bound<'py, PyAny>) -> PyResult<Option<Parts<'py>>> {
-    if given.is_none() {
-        return Ok(None);
-    }
-    let tuple = given.cast::<PyTuple>()?;
-    Ok(Some((
-        tuple.get_item(0)?.cast_into()?,
-        tuple.get_item(1)?.cast_into()?,
-        tuple.get_item(2)?.cast_into()?,
-        tuple.get_item(3)?.cast_into()?,
-    )))
+/// Keys as Python has them: bytes (handle, key, re-keying key, pseudonym), a tuple (handle, key, pseudonym, re-keying
+/// key), or None.
+enum Held<'py> {
+    None,
+    Raw(Bound<'py, PyBytes>),
+    Parts(Bound<'py, PyBytes>, Bound<'py, PyBytes>, Bound<'py, PyString>, Bound<'py, PyBytes>),
 }
 
-fn given<'a>(parts: &'a Parts<'_>) -> Option<Given<'a>> {
-    let (handle, key, pseudonym, rekey) = parts;
-    let pseudonym = pseudonym.to_str().ok()?.as_bytes();
-    Some(Given { handle: handle.as_bytes(), key: key.as_bytes(), pseudonym, rekey: rekey.as_bytes() })
+impl<'py> Held<'py> {
+    fn new(given: Bound<'py, PyAny>) -> PyResult<Self> {
+        if given.is_none() {
+            return Ok(Self::None);
+        }
+        let given = match given.cast_into::<PyBytes>() {
+            Ok(raw) => return Ok(Self::Raw(raw)),
+            Err(other) => other.into_inner(),
+        };
+        let tuple = given.cast::<PyTuple>()?;
+        let (handle, key) = (tuple.get_item(0)?.cast_into()?, tuple.get_item(1)?.cast_into()?);
+        Ok(Self::Parts(handle, key, tuple.get_item(2)?.cast_into()?, tuple.get_item(3)?.cast_into()?))
+    }
+
+    fn given(&self) -> Option<Given<'_>> {
+        match self {
+            Self::None => None,
+            Self::Raw(raw) => Given::split(raw.as_bytes()),
+            Self::Parts(handle, key, pseudonym, rekey) => Some(Given {
+                handle: handle.as_bytes(),
+                key: key.as_bytes(),
+                pseudonym: pseudonym.to_str().ok()?.as_bytes(),
+                rekey: rekey.as_bytes(),
+            }),
+        }
+    }
 }
 
 fn bulk_key(given: &Bulk<'_>) -> Option<BulkKey> {
