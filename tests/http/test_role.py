@@ -11,6 +11,7 @@ import time
 import pytest
 from ecosystem import until
 from http_stand import LINES, PATH, event, events, lines
+from open_files import room_for
 
 pytestmark = pytest.mark.broker
 
@@ -104,7 +105,7 @@ def test_a_thousand_slow_clients_hold_nobody_up(role):
         f"POST {PATH} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {role.token}\r\ncontent-type: application/json\r\n"
     )
     body = (head + "content-length: 100\r\n\r\n{").encode()
-    with contextlib.ExitStack() as stack:
+    with room_for(2_000), contextlib.ExitStack() as stack:
         slow = [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(1000)]
         for number, one in enumerate(slow):
             one.sendall(body if number % 2 else head.encode())
@@ -122,7 +123,7 @@ def test_a_thousand_slow_clients_hold_nobody_up(role):
 
 def test_more_connections_than_may_be(role):
     host, port = role.url.removeprefix("http://").split(":")
-    with contextlib.ExitStack() as stack:
+    with room_for(2_000), contextlib.ExitStack() as stack:
         idle = [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(1500)]
         assert role.client().post(event(420)).status == 202
         assert _all_of(idle[0]) == b""  # the oldest had to go

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import logging
 import os
-import resource
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from certificates import Authority
 from cutting_proxy import CuttingProxy
 from mosquitto import Mosquitto, mosquitto_program
 from mqtt_hands import Reader, reading
+from open_files import room_for
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -241,12 +241,7 @@ def test_a_process_with_too_many_files_open_says_so_and_connects_once_there_is_r
 @contextlib.contextmanager
 def crowded(files: int = 1_024) -> Iterator[None]:
     """A process in which no descriptor below `files` is free."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < files + 100:
-        pytest.skip("this user may not open so many files")
-    with contextlib.ExitStack() as stack:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, files + 100), hard))
-        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+    with room_for(files + 100), contextlib.ExitStack() as stack:
         while stack.enter_context(Path(os.devnull).open()).fileno() < files:  # the lowest that is free
             pass
         yield
