@@ -55,6 +55,7 @@ CLAUSES = {
         "mqtt/test_parts.py::test_any_walk_of_losses_and_commits_gives_each_message_once_and_acknowledges_it",
         "mqtt/test_source.py::test_connections_that_break_in_mid_message_repeat_and_lose_nothing",
         "mqtt/test_source.py::test_a_broker_that_ends_and_starts_again_loses_nothing_that_it_handed_over",
+        "streams/test_publisher.py::test_a_connection_that_breaks_at_the_commit_publishes_each_record_once",
         "http/test_role.py::test_a_broker_that_is_silent_for_a_while",
     ),
     "a certificate of another member": (

@@ -83,9 +83,10 @@ class Publishing:
         in_force = ContractInForce(self.contract, held.digest, {7: self.contract.schema})
         self._control.write(replace(made, contracts={self.dataset: in_force}))
 
-    def publisher(self, source, name=SOURCE, contract=None):
+    def publisher(self, source, name=SOURCE, contract=None, cluster=None):
+        """`cluster`: another way to the same broker."""
         feed = Feed(self.name, name, self.dataset, source, contract)
-        return self._closing(Publisher(feed, Bench(self.cluster, self.keys, Deaf(), self._now)))
+        return self._closing(Publisher(feed, Bench(cluster or self.cluster, self.keys, Deaf(), self._now)))
 
     def _now(self):
         return self.clock()

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from generations import AT_MS
+from kafka_proxy import end_of_transaction
 from publishing import Publishing, Running
 
 from penstock.connectors.doubles import FaultySource, ListSource, Refused
@@ -14,6 +15,7 @@ from penstock.streams import control as control_module
 from penstock.streams import publisher as publisher_module
 from penstock.streams import sources as sources_module
 from penstock.streams import transaction as transaction_module
+from penstock.streams.settings import Cluster
 from penstock.streams.sources import SourcePositions
 from penstock.streams.tail import Tail
 from penstock.streams.transaction import TransactionAborted
@@ -37,11 +39,22 @@ class Hearing:
 
 
 @pytest.fixture
-def publishing(cluster, hands, closing, monkeypatch):
-    for module, name in ((control_module, "CONTROL"), (publisher_module, "AUDIT"), (sources_module, "SOURCES")):
-        monkeypatch.setattr(module, name, hands.topic())
-    monkeypatch.setattr(publisher_module, "BATCH_RECORDS", 4)
-    return Publishing(cluster, closing, clock=lambda: AT_MS)
+def publishing_on(hands_on, closing, monkeypatch):
+    """`publishing_on(cluster)`: a dataset in force there."""
+
+    def make(cluster):
+        hands = hands_on(cluster.bootstrap)
+        for module, name in ((control_module, "CONTROL"), (publisher_module, "AUDIT"), (sources_module, "SOURCES")):
+            monkeypatch.setattr(module, name, hands.topic())
+        monkeypatch.setattr(publisher_module, "BATCH_RECORDS", 4)
+        return Publishing(cluster, closing, clock=lambda: AT_MS)
+
+    return make
+
+
+@pytest.fixture
+def publishing(publishing_on, cluster):
+    return publishing_on(cluster)
 
 
 def test_records_refusals_accounts_and_position_come_together(publishing, hands):
@@ -128,6 +141,32 @@ def test_a_commit_whose_outcome_nobody_knows_is_looked_up_by_the_next_incarnatio
     assert publishing.run(rest, lambda: rest.commits) is None
     assert rest.commits == [{"item": 6}]
     assert publishing.published() == list(range(6))
+
+
+@pytest.mark.parametrize("arrives", [True, False], ids=["arrives", "lost"])
+def test_a_connection_that_breaks_at_the_commit_publishes_each_record_once(publishing_on, guarded, arrives):
+    """Kafka gets what was on its way, or does not; whatever became of it, the source goes on behind it."""
+    publishing = publishing_on(Cluster(guarded.broker.bootstrap))
+    proxied = Cluster(guarded.bootstrap("PROXIED"))
+    guarded.proxy.keep_first(end_of_transaction, cut=True)
+    ended = []
+
+    def published():
+        if arrives and guarded.proxy.kept.is_set() and not ended:
+            guarded.proxy.deliver()
+            ended.append("the request arrived")
+        return publishing.published() == list(range(6))
+
+    for _ in range(3):  # a role that ends is started again
+        source = ListSource(events(*range(6)))
+        end = publishing.run(source, published, publishing.publisher(source, cluster=proxied))
+        if end is None:
+            break
+        assert isinstance(end, RoleExit | UnavailableError)
+    assert guarded.proxy.kept.is_set(), "no connection broke"
+    assert publishing.published() == list(range(6))
+    assert publishing.accounted() == (6, 0)
+    assert publishing.position() == {"item": 6}
 
 
 def test_a_position_behind_what_another_source_has_open_is_found(publishing, producer_of, monkeypatch):
