@@ -21,6 +21,7 @@ DAY_S = 86_400
 RELEASED, WITHHELD = "penstock_events_released_total", "penstock_events_withheld_total"
 LEFT = f"(max by (agreement) (penstock_agreement_expires_timestamp_seconds{{{OF_AGREEMENT}}}) - time()) / {DAY_S}"
 IN_FORCE = f'penstock_agreement_status{{{OF_AGREEMENT}, state="in_force"}}'
+BEHIND = f"sum by (agreement) (penstock_agreement_behind_records{{{OF_AGREEMENT}}})"
 STATE = f"max by (agreement, state) (penstock_agreement_status{{{OF_AGREEMENT}}}) == 1"
 
 STANDING = Row(
@@ -81,8 +82,10 @@ EACH = Row(
                 Query(LEFT, "days left", "days"),
                 Query(grown(RELEASED, "agreement", OF_AGREEMENT), "released", "count"),
                 Query(grown(WITHHELD, "agreement", OF_AGREEMENT), "withheld", "count"),
+                Query(BEHIND, "behind", "count"),
             ),
-            "The state of every agreement, the days until it ends, and what it did in the time shown.",
+            "The state of every agreement, the days until it ends, what it did in the time shown, and how many records "
+            "it is behind: parked, or catching up.",
             width=24,
         ),
     ),
