@@ -1,4 +1,4 @@
-//! Whatever bytes come, the scan and the making of views end without a panic. PENSTOCK_FUZZ_EVENTS and _SEED say how
+//! Whatever bytes come, the scan and the making of views end without a panic. `PENSTOCK_FUZZ_EVENTS` and `_SEED` say how
 //! many are tried, and from where.
 
 #![allow(clippy::unwrap_used)]
@@ -138,7 +138,9 @@ fn batch(writers: &[Writer], lot: &mut Lot) -> (usize, usize) {
         .collect();
     let data: Vec<_> = events.iter().map(|one| Some(one.as_slice())).collect();
     let mut scanned = Events::default();
-    data.iter().for_each(|one| scanned.add(writers, *one, &[7; 32], 1));
+    for one in &data {
+        scanned.add(writers, *one, &[7; 32], 1);
+    }
     let given = Given { handle: &[1; 8], key: &[2; 32], pseudonym: b"somebody", rekey: &[3; 32] };
     let mut begun = Begun::default();
     for taken in scanned.taken.iter().flatten() {

@@ -37,14 +37,12 @@ def batch_keys(
     missing = set(more)
     for (scope, columns), found in zip(wanted, held, strict=True):
         for column, raw in zip(columns, found, strict=True):
-            if None in raw:
-                missing |= {want for _, want in _missing(scope, column, raw)}
+            missing |= {want for _, want in _missing(scope, column, raw)}
     keys = Keys(store, store.subject_keys(missing))
     for (scope, columns), found in zip(wanted, held, strict=True):
         for column, raw in zip(columns, found, strict=True):
-            if None in raw:
-                for number, want in _missing(scope, column, raw):
-                    raw[number] = keys.get(want)
+            for number, want in _missing(scope, column, raw):
+                raw[number] = keys.get(want)
     return keys, held
 
 
@@ -56,6 +54,8 @@ def _at_hand(store: KeyStore, scope: Scope, subjects: Subjects) -> list[Key | No
 
 def _missing(scope: Scope, subjects: Subjects, raw: Sequence[Key | None]) -> Iterable[tuple[int, SubjectWant]]:
     """Yield the events whose key is not there, and what to ask for."""
+    if raw.count(None) == subjects.count(None):
+        return
     domain, agreement = scope
     for number, (subject, key) in enumerate(zip(subjects, raw, strict=True)):
         if key is None and subject is not None:

@@ -1,9 +1,10 @@
 //! A lane's programs, and a batch that they scanned.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use pyo3::exceptions::PyIndexError;
+use pyo3::exceptions::{PyIndexError, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
@@ -33,10 +34,17 @@ impl Lane {
         let records = batch.iter().map(|one| Record::new(&one)).collect::<PyResult<Vec<_>>>()?;
         let data: Vec<_> = records.iter().map(|one| one.data(py)).collect();
         let mut events = Events::default();
-        py.detach(|| data.iter().for_each(|one| events.add(&self.writers, *one, secret, self.subjects)));
+        guarded(py, || data.iter().for_each(|one| events.add(&self.writers, *one, secret, self.subjects)))?;
         let (writers, subjects, most_bytes) = (Arc::clone(&self.writers), self.subjects, self.most_bytes);
         Ok(Scan { writers, records, events, subjects, most_bytes })
     }
+}
+
+/// Works without the interpreter's lock. A panic, which there should be none, becomes an error like any other: whoever
+/// called does the batch again, and puts the record aside that is to blame.
+pub fn guarded<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> PyResult<T> {
+    py.detach(|| catch_unwind(AssertUnwindSafe(work)))
+        .map_err(|_| PyRuntimeError::new_err("the compiled back end failed"))
 }
 
 /// A record: what of it is needed.

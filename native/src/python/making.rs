@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
-use super::lane::Scan;
+use super::lane::{Scan, guarded};
 use crate::batch::{Made, Place, Records, Work};
 use crate::keys::{BulkKey, Given, KeyRing, Nonces};
 use crate::view::{Begun, Means, View};
@@ -74,7 +74,7 @@ impl Making {
         let (mut found, mut nonces) = (Records::default(), Nonces::new(nonces));
         let means = &mut self.means;
         let from = Place { event: place.0, view: place.1 };
-        let stopped = py.detach(|| work.run(from, means, &mut nonces, &mut found));
+        let stopped = guarded(py, || work.run(from, means, &mut nonces, &mut found))?;
         let left: Vec<_> = self.means.iter_mut().map(|one| one.bulk.take().map_or(0, |bulk| bulk.left())).collect();
         let counts = counts(&scan, &found, self.topics.len());
         let outputs = outputs(py, &scan, &self.topics, &found)?;
