@@ -1,7 +1,9 @@
 """Encrypt: one field under AES-256-GCM, bound to its place; and back. The bytes are those of `schemas.encrypted`."""
 
+import itertools
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
@@ -42,20 +44,25 @@ class BulkKey:
         self.key = key
         self.cipher = AESGCM(key)
         self._process = os.getpid()
+        self._uses = itertools.count()
+        self._last = 0
         self._lock = threading.Lock()
-        self._next = 0
+        self._spare: range | None = None
 
     @property
     def spent(self) -> bool:
         """Say whether it is time for a fresh key."""
-        return self._next > self.MOST_USES - self.SPARE_USES or os.getpid() != self._process
+        return self._last >= self.MOST_USES - self.SPARE_USES or os.getpid() != self._process
 
     def __repr__(self) -> str:
         return f"BulkKey({self.handle.hex()})"
 
     def nonce(self, size: int) -> bytes:
         """Return the next nonce. Raises KeyUnavailableError when this key may not be used any more."""
-        return self.reserve(1).to_bytes(size, "big")
+        use = self._last = next(self._uses) if self._spare is None else self.reserve(1)
+        if use >= self.MOST_USES or os.getpid() != self._process:
+            raise self._used_up()
+        return use.to_bytes(size, "big")
 
     def reserve(self, count: int) -> int:
         """Set `count` uses aside for the caller and return the number of the first, which are their nonces.
@@ -63,20 +70,41 @@ class BulkKey:
         Raises KeyUnavailableError when this key may not be used that often any more.
         """
         with self._lock:
-            first, after = self._next, self._next + count
-            if after > self.MOST_USES or os.getpid() != self._process:
-                raise KeyUnavailableError(
-                    "this bulk key is used up, or belongs to another process",
-                    remedy="ask the key store for a fresh one",
-                )
-            self._next = after
-        return first
+            uses = self._in_a_row(count)
+        self._last = uses.stop - 1
+        if uses.stop > self.MOST_USES or os.getpid() != self._process:
+            raise self._used_up()
+        return uses.start
+
+    def _in_a_row(self, count: int) -> range:
+        """Return uses that nobody else has, those first that were given back. More may be lost to whoever draws now."""
+        spare, self._spare = self._spare or range(0), None
+        while True:
+            if len(spare) >= count:
+                self._spare = spare[count:] or None
+                return spare[:count]
+            fresh = itertools.islice(self._uses, count - len(spare))
+            first = next(fresh)
+            last = deque(fresh, maxlen=1)
+            drawn = range(first, (last[0] if last else first) + 1)
+            whole = range(spare.start, drawn.stop) if spare and spare.stop == first else drawn
+            if len(whole) == count:
+                return whole
+            spare = range(0)
 
     def give_back(self, first: int, count: int) -> None:
-        """Take back uses from `first` on that were set aside and not made, unless later ones are given out already."""
+        """Take back uses from `first` on that were set aside and not made: they are the next."""
         with self._lock:
-            if self._next == first + count:
-                self._next = first
+            if count and self._spare is None:
+                self._spare = range(first, first + count)
+            elif count and self._spare is not None and self._spare.start == first + count:
+                self._spare = range(first, self._spare.stop)
+
+    @staticmethod
+    def _used_up() -> KeyUnavailableError:
+        return KeyUnavailableError(
+            "this bulk key is used up, or belongs to another process", remedy="ask the key store for a fresh one"
+        )
 
 
 def seal(value: bytes, key: FieldKey, additional: bytes, nonce: Nonce) -> bytes:

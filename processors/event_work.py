@@ -166,17 +166,23 @@ class EventWork:
     def release(self, one: Decided, means: Means, outcome: Outcome) -> None:
         """Make every view that may be made, and say of each data subject what became of the event."""
         said: dict[str, str] = {}
-        for number, (served, reason) in enumerate(zip(self._served, one.reasons, strict=True)):
+        event, tallies = one.event, outcome.tallies
+        views = event.written.views if isinstance(event, Scanned) else self._no_views
+        for served, view, reason, wants in zip(self._served, views, one.reasons, one.wants, strict=True):
             key = served.agreement.id
-            if reason is None:
-                said[key] = self.release_view(number, one, means, outcome)
-            else:
-                outcome.tallies[key].withhold(reason)
+            if reason is not None:
+                tallies[key].withhold(reason)
                 said[key] = reason.value
-        for subject in sorted(set(one.event.subjects.values())):
+                continue
+            output = self._made(view, served, one, wants or {}, means) if view is not None else None
+            if output is None:
+                said[key] = self._release_to(served, one, means, outcome)
+            else:
+                said[key] = self._released(served, event.schema_id, output, outcome)
+        for subject in sorted(set(event.subjects.values())):
             outcome.disclosures.append(Disclosure(subject, one.source, said))
 
-    def release_view(self, number: int, one: Decided, means: Means, outcome: Outcome, *, compiled: bool = True) -> str:
+    def release_view(self, number: int, one: Decided, means: Means, outcome: Outcome, *, compiled: bool) -> str:
         """Make one view, the slow way where it is not `compiled`, and return what became of it."""
         served = self._served[number]
         view = one.event.written.views[number] if compiled and isinstance(one.event, Scanned) else None

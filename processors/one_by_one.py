@@ -31,12 +31,14 @@ class OneByOne:
     def process(self, task: Task, outcome: Outcome) -> None:
         """Add to `outcome` what follows from the batch. Raises as `LaneProgram.process`."""
         decided = []
-        work = self._work
+        work, standings = self._work, task.standings
+        alike = standings.standing if standings.alike else None
         for source in task.batch:
             event = work.taken(source, outcome)
             if event is not None:
                 passing("decoded")
-                decided.append(work.decided(source, event, task.standings.of(source), task.given))
+                here = alike or standings.of(source)
+                decided.append(work.decided(source, event, here, task.given))
                 passing("decided")
                 outcome.unknown_fields += work.unknown_fields(event.schema_id)
         keys = self._keys.subject_keys(
