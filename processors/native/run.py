@@ -7,6 +7,7 @@ from ...schemas.crash_points import passing
 from ...schemas.encrypted import NONCE_BYTES
 from ...schemas.errors import UnavailableError
 from ..compiled.plan import Seal
+from ..compiled.written import CompiledView
 from ..encrypt import BulkKey
 from ..event_work import Means
 from ..outcome import Outcome, Output
@@ -84,6 +85,8 @@ class Run:
         keys = [self._bulk(number, count) for number, count in enumerate(most)]
         ran = making.run(place, end, nonces, [key and key[1] for key in keys])
         records, event, view, taken, left, counts = ran
+        used = [key[1][3] - unused if key else 0 for key, unused in zip(keys, left, strict=True)]
+        self._require_drawn(counts, taken, used)
         self._means.nonces.give_back(nonces[NONCE_BYTES * taken :])
         for key, unused in zip(keys, left, strict=True):
             if key:
@@ -94,6 +97,21 @@ class Run:
                 if count:
                     self._count(writer, number, count, outcome)
         return event, view
+
+    def _require_drawn(self, counts: Sequence[Sequence[int]], taken: int, bulk: Sequence[int]) -> None:
+        """Raise where the records that were made hold more nonces than the extension says it took.
+
+        What it did not take is given out again, and a nonce that comes twice under one key would open both fields.
+        """
+        own, of_bulk = 0, [0] * len(bulk)
+        for writer, of_views in enumerate(counts):
+            for number, count in enumerate(of_views):
+                view = self._batch.programs.writers[writer].views[number]
+                subjects, nobody = _seals_of(view) if view and count else (0, 0)
+                own += count * subjects
+                of_bulk[number] += count * nobody
+        if own > taken or any(held > used for held, used in zip(of_bulk, bulk, strict=True)):
+            raise RuntimeError("the compiled back end took more nonces than it counted")
 
     def _bulk(self, number: int, events: int) -> tuple[BulkKey, Bulk] | None:
         uses = events * self._seals[number][1]
@@ -127,9 +145,12 @@ class Run:
 
 def _seals(batch: ScannedBatch, number: int) -> tuple[int, int]:
     """Return how many fields a view encrypts at most under the keys of data subjects, and under the bulk key."""
-    views = [view for one in batch.programs.writers if (view := one.views[number])]
-    ops: Sequence[list[Seal]] = [[op for op in view.plan.ops if isinstance(op, Seal)] for view in views]
-    return (
-        max(sum(op.subject is not None for op in of_view) for of_view in ops),
-        max(sum(op.subject is None for op in of_view) for of_view in ops),
-    )
+    views = [_seals_of(view) for one in batch.programs.writers if (view := one.views[number])]
+    return max((own for own, _ in views), default=0), max((bulk for _, bulk in views), default=0)
+
+
+def _seals_of(view: CompiledView) -> tuple[int, int]:
+    """As `_seals`, for events of one writer schema, exactly."""
+    seals = [op for op in view.plan.ops if isinstance(op, Seal)]
+    bulk = sum(op.subject is None for op in seals)
+    return len(seals) - bulk, bulk

@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 from comparison import Case, cases
@@ -19,6 +20,7 @@ from telling_cases import TELLING
 
 from native import native
 from penstock.processors.native import program, run, scanned_batch
+from penstock.processors.native.extension import extension as native_extension
 from penstock.processors.nonces import Nonces
 
 __all__ = ["native"]
@@ -75,6 +77,32 @@ def test_it_goes_on_behind_what_it_leaves_to_python(tmp_path_factory, monkeypatc
     for _, case in TELLING.values():
         pair = pair_of(case, tmp_path_factory.mktemp("world"))
         assert pair.differences(pair.records() * 3) == []
+
+
+class Miscounting:
+    """The extension, but for what it says of nonces: that it took none."""
+
+    def __init__(self, *words) -> None:
+        self._making = native_extension().Making(*words)
+        self.forget = self._making.forget
+
+    def run(self, place, end, nonces, keys):
+        records, event, view, _, _, counts = self._making.run(place, end, nonces, keys)
+        return records, event, view, 0, [key[3] if key else 0 for key in keys], counts
+
+
+def test_nonces_that_were_taken_and_not_counted_are_not_given_out_again(tmp_path_factory, monkeypatch) -> None:
+    monkeypatch.setattr(run, "extension", lambda: SimpleNamespace(Making=Miscounting))
+
+    def is_refused(case: Case) -> bool:
+        pair = pair_of(case, tmp_path_factory.mktemp("world"))
+        try:
+            pair.differences(pair.records())
+        except RuntimeError as miscounted:
+            return "nonces" in str(miscounted)
+        return False
+
+    find(cases(lawful=True), is_refused, settings=settings(max_examples=100, phases=[Phase.generate]))
 
 
 def found_out(tmp_path_factory) -> bool:
