@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from predicate_comparison import Made, differ, predicates_and_events, table_differs
 from telling_cases import TELLING
 
-from penstock.processors import lane, policy, pseudonymise, view_steps
+from penstock.processors import event_work, lane, policy, pseudonymise, view_steps
 from penstock.processors.cel import compiler, operators
 from penstock.processors.compiled import making
 from penstock.processors.noise import Mechanism
@@ -60,12 +60,16 @@ def both_ways(monkeypatch: pytest.MonkeyPatch, name: str, changed: Any) -> None:
         monkeypatch.setattr(module, name, changed)
 
 
+ASKING = {"standing": lane, "decide": event_work}
+"""Who asks the policy what."""
+
+
 def forgives(reason: Reason, where: str) -> Patch:
     """Return a patch under which one reason never withholds anything."""
 
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
         forgive = after(lambda found, *_: None if found is reason else found, getattr(policy, where))
-        monkeypatch.setattr(lane, where, forgive)
+        monkeypatch.setattr(ASKING[where], where, forgive)
 
     return patch
 

@@ -123,12 +123,12 @@ class World:
         return [*self.key_desk(), *registry_routes(self.registry)]
 
     def expired(self, member):
-        now = token_module._now_ms
-        token_module._now_ms = lambda: now() - 100 * 86_400_000
+        now = token_module.now_ms
+        token_module.now_ms = lambda: now() - 100 * 86_400_000
         try:
             return self.tokens.issue(member)
         finally:
-            token_module._now_ms = now
+            token_module.now_ms = now
 
     def revoked(self, member):
         token = self.tokens.issue(member)

@@ -17,7 +17,7 @@ def door(tmp_path):
 
 def _expired(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> str:
     with monkeypatch.context() as patch:
-        patch.setattr(tokens_module, "_now_ms", lambda: 1)
+        patch.setattr(tokens_module, "now_ms", lambda: 1)
         return stand.tokens.issue("ee", scope="publish")
 
 

@@ -35,10 +35,10 @@ def test_a_changed_token_is_nobodys(tokens):
 
 def test_a_token_ends(tokens, monkeypatch):
     token = tokens.issue("fi-tax", days=1)
-    now = token_module._now_ms()
-    monkeypatch.setattr(token_module, "_now_ms", lambda: now + 86_400_000 - 10_000)
+    now = token_module.now_ms()
+    monkeypatch.setattr(token_module, "now_ms", lambda: now + 86_400_000 - 10_000)
     assert tokens.member_of(token) == "fi-tax"
-    monkeypatch.setattr(token_module, "_now_ms", lambda: now + 86_400_001)
+    monkeypatch.setattr(token_module, "now_ms", lambda: now + 86_400_001)
     assert tokens.member_of(token) is None
 
 
@@ -69,8 +69,8 @@ def test_a_token_opens_the_doors_of_its_scope_only(tokens, scope):
 def test_asking_says_why_and_whose(tokens, monkeypatch):
     good, revoked, short = tokens.issue("fi-tax"), tokens.issue("ee-stat"), tokens.issue("se-ssb", days=1)
     tokens.revoke(revoked)
-    now = token_module._now_ms()
-    monkeypatch.setattr(token_module, "_now_ms", lambda: now + 86_400_001)
+    now = token_module.now_ms()
+    monkeypatch.setattr(token_module, "now_ms", lambda: now + 86_400_001)
     said = [tokens.ask(one, "keys") for one in (good, revoked, short, "pst_x")]
     assert [(one.member, one.why) for one in said] == [
         ("fi-tax", ""),

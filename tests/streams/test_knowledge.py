@@ -51,7 +51,9 @@ def consents(cluster, closing, ecosystem):
 
 
 @pytest.fixture
-def knowledge(cluster, closing, control):
+def knowledge(cluster, closing, control, monkeypatch):
+    """A slot's, which may take its time to decide: on a busy machine a test does."""
+    monkeypatch.setattr(knowledge_module, "DECIDED_S", 60.0)
     reader = closing(ControlReader(cluster))
     assert reader.wait_for("income", threading.Event())
     known = closing(Knowledge(cluster, reader))
