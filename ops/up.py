@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from ..processors.back_end import back_end
 from ..schemas.ecosystem import NamedCluster
@@ -33,6 +34,7 @@ START_S = 120.0
 STOP_S = 8.0
 STALL_S = 120.0
 Say = Callable[[str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ def _opened(  # noqa: PLR0913 - the parts of what runs
     brought = bring_opening_consents(directory, wiring)
     if brought:
         say(f"{brought} consents that the example brings along are recorded")
-    put = put_in_force(directory, unsigned=unsigned, checked=documents)
+    put = patiently(lambda: put_in_force(directory, unsigned=unsigned, checked=documents), say)
     say(put.sentence())
     if not isinstance(documents.ecosystem.cluster, NamedCluster):
         wiring.issue_missing_tokens(sorted({one.recipient for one in documents.agreements.values()}))
@@ -100,6 +102,22 @@ def _opened(  # noqa: PLR0913 - the parts of what runs
     remember(wiring.home, put.applied.generation)
     probes = _probes(wiring, put.applied.generation, documents)
     return Running(directory, documents, wiring, supervisor, put, Totals(cluster), Lags(probes), _control(cluster))
+
+
+def patiently(ask: Callable[[], T], say: Say, within_s: float = START_S, pause_s: float = 1.0) -> T:
+    """Return what `ask` returns; ask again while who was started just now does not answer in time, and say so.
+
+    Raises what `ask` raises: UnavailableError only after `within_s`.
+    """
+    deadline = time.monotonic() + within_s
+    while True:
+        try:
+            return ask()
+        except UnavailableError as late:
+            if time.monotonic() > deadline:
+                raise
+            say(f"waiting: {late}")
+            time.sleep(pause_s)
 
 
 def _probes(wiring: Wiring, generation: Generation, documents: Documents) -> dict[str, LagProbe]:
