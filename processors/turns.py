@@ -106,10 +106,14 @@ class Standing:
 
 
 def caught_up(state: LaneState, upto: int, position: int, generation: int) -> LaneState:
-    """Return the state after catching up to `upto`: joined again once that is where the common batches stand."""
-    if upto < position:
-        return replace(state, next=upto, generation=generation)
-    return LaneState(state.topic, state.agreement, state.partition, False, upto, generation)
+    """Return the state after catching up to `upto`: joined again once that is where the common batches stand.
+
+    A place that begins further on than the common batches stand goes on beginning there: what comes before is not owed.
+    """
+    reached = max(upto, state.next)
+    if reached < position:
+        return replace(state, next=reached, generation=generation)
+    return LaneState(state.topic, state.agreement, state.partition, False, reached, generation)
 
 
 def terms_of(agreements: Iterable[AgreementInForce]) -> list[Terms]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 END_TXN = 26
 SLOW_S = 0.1
+ANSWER_S = 30.0
 
 
 class KafkaProxy:
@@ -26,7 +27,7 @@ class KafkaProxy:
         self.slow: Callable[[int, bytes], bool] = lambda _key, _request: False
         self._keep: Callable[[int, bytes], bool] | None = None
         self._cut = False
-        self._late: tuple[socket.socket, bytes] | None = None
+        self._late: tuple[socket.socket, bytes, threading.Thread] | None = None
         self._open: list[socket.socket] = [self._listener]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -37,7 +38,9 @@ class KafkaProxy:
     def deliver(self) -> None:
         """Send the kept request and wait until the broker has answered it."""
         assert self._late is not None
-        broker, request = self._late
+        broker, request, answers = self._late
+        answers.join()  # else it may take the answer
+        broker.settimeout(ANSWER_S)
         broker.sendall(request)
         assert _request(broker) is not None
 
@@ -58,16 +61,19 @@ class KafkaProxy:
                 continue
             self._open += [client, broker]
             silent = threading.Event()
-            threading.Thread(target=self._requests, args=(client, broker, silent), daemon=True).start()
-            threading.Thread(target=_answers, args=(client, broker, silent), daemon=True).start()
+            answers = threading.Thread(target=_answers, args=(client, broker, silent), daemon=True)
+            answers.start()
+            threading.Thread(target=self._requests, args=(client, broker, silent, answers), daemon=True).start()
 
-    def _requests(self, client: socket.socket, broker: socket.socket, silent: threading.Event) -> None:
+    def _requests(
+        self, client: socket.socket, broker: socket.socket, silent: threading.Event, answers: threading.Thread
+    ) -> None:
         try:
             while (request := _request(client)) is not None:
                 key = struct.unpack_from(">h", request, 4)[0]
                 if self._keep is not None and self._keep(key, request):
                     silent.set()
-                    self._keep, self._late = None, (broker, request)
+                    self._keep, self._late = None, (broker, request, answers)
                     if self._cut:
                         client.shutdown(socket.SHUT_RDWR)
                     self.kept.set()

@@ -1,6 +1,6 @@
 """The state machine of a place in a lane against a slow model: each offset that is owed is decided once, in order."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from penstock.processors.turns import Standing, Terms, caught_up
@@ -75,6 +75,9 @@ class Lane:
 
 
 @settings(max_examples=400, deadline=None)
+@example(  # refused before it begins, and mended before the common batches are there: nothing of before is released
+    2, 0, [("fail", True, 0), ("batch", 1, True), ("catch-up", 1, True), ("fail", False, 0), ("batch", 1, True)]
+)
 @given(st.none() | st.integers(0, 12), st.integers(0, 8), st.lists(STEPS, max_size=40))
 def test_each_offset_that_is_owed_is_decided_once_and_in_order(start, position, steps):
     lane = Lane(start, position)
