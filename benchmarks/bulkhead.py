@@ -2,9 +2,9 @@
 
 Runs the smart city with its two HTTP sources on this machine. A report's time is from sending it to reading its view
 record as a committed one with a stock consumer. Both cases take turns. The flood is sent at a fixed rate whatever the
-city answers, each batch once: what it cannot take it refuses (429).
+city answers, each batch once: what is more than its source's stated rate, or than it can take, it refuses (429).
 
-    python benchmarks/bulkhead.py [--seconds N] [--rounds N] [--rate N] [--pace S]
+    python benchmarks/bulkhead.py [--seconds N] [--rounds N] [--rate N] [--limit N] [--pace S]
 """
 
 import argparse
@@ -39,7 +39,7 @@ TOO_MANY, UNKNOWN = 429, 503
 CONNECTORS = """\
 version: 1
 sources:
-  - {id: traffic-flow, kind: http, dataset: traffic-flow}
+  - {id: traffic-flow, kind: http, dataset: traffic-flow, options: {rate_per_second: RATE}}
   - {id: incident-reports, kind: http, dataset: incident-reports}
 """
 
@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="how long each case lasts in a round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rate", type=int, default=20_000, help="readings a second that the flood offers")
+    parser.add_argument("--limit", type=int, default=3_000, help="`rate_per_second` of the flooded source; 0: none")
     parser.add_argument("--pace", type=float, default=0.25, help="seconds from one report to the next")
     parser.add_argument("--probe", metavar="DIR", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -62,7 +63,7 @@ def main() -> None:
 def measure(directory: Path, arguments: argparse.Namespace) -> Any:
     """Run the city with this file's probe as its feed; return what the probe says."""
     shutil.copytree(EXAMPLE, directory, ignore=shutil.ignore_patterns("*.py", "__pycache__", ".penstock"))
-    (directory / "connectors.yaml").write_text(CONNECTORS)
+    (directory / "connectors.yaml").write_text(CONNECTORS.replace("RATE", str(arguments.limit)))
     options = [f"--{name}={getattr(arguments, name)}" for name in ("seconds", "rounds", "rate", "pace")]
     probe = shlex.join([sys.executable, __file__, f"--probe={directory}", *options])
     command = [sys.executable, "-m", "penstock", "up", str(directory), "--once", "--json", "--feed", probe]
