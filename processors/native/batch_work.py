@@ -17,7 +17,12 @@ from .scanned_batch import ScannedBatch
 
 
 class BatchWork:
-    """Does batches whole; those about which the extension can do nothing, event by event."""
+    """Does batches whole; those about which the extension can do nothing, event by event.
+
+    So it does where a view is left to Python: to stop at it in every event takes longer than Python does for them all.
+    """
+
+    WHOLE_ONLY = True
 
     def __init__(
         self,
@@ -39,7 +44,7 @@ class BatchWork:
     def process(self, task: Task, outcome: Outcome) -> None:
         """Add to `outcome` what follows from the batch. Raises as `LaneProgram.process`."""
         lane = self._programs.lane(task.batch) if self._served else None
-        if lane is None:
+        if lane is None or (self.WHOLE_ONLY and not self._programs.whole):
             self._one_by_one.process(task, outcome)
             return
         scan = lane.scan(list(task.batch), self._secret)

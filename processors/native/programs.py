@@ -16,7 +16,10 @@ Reads = list[list[tuple[int, int]]]
 
 
 class Programs:
-    """Gives the extension a writer's programs when the first of its records comes."""
+    """Gives the extension a writer's programs when the first of its records comes.
+
+    `whole`: it makes every view of every writer met so far.
+    """
 
     def __init__(self, extension: Extension, contract: DataContract, compiled: ByWriter) -> None:
         self._extension = extension
@@ -25,6 +28,7 @@ class Programs:
         self._known: set[bytes] = set()
         self._data: list[Data] = []
         self._lane: Lane | None = None
+        self.whole = True
         self.writers: list[Written] = []
 
     def lane(self, batch: Sequence[Input]) -> Lane | None:
@@ -55,6 +59,7 @@ class Programs:
             return  # beyond what it knows or counts: as if there were no program
         self._data.append(data)
         self.writers.append(written)
+        self.whole &= all(view is not None for view in data[-1])
 
 
 def _read(written: Written, number: int) -> list[tuple[int, int]]:

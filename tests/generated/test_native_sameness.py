@@ -20,6 +20,7 @@ from telling_cases import TELLING
 
 from native import native
 from penstock.processors.native import program, run, scanned_batch
+from penstock.processors.native.batch_work import BatchWork
 from penstock.processors.native.extension import extension as native_extension
 from penstock.processors.nonces import Nonces
 
@@ -38,6 +39,14 @@ class Stream:
     def __call__(self, size: int) -> bytes:
         self._at += size
         return self._held[self._at - size : self._at]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _halves_too():
+    """Where a view is left to Python, the extension is not used at all; here it is, to see it stop and go on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BatchWork, "WHOLE_ONLY", False)
+        yield
 
 
 def pair_of(case: Case, folder: Path) -> Pair:
@@ -70,6 +79,21 @@ def test_the_compiled_back_end_gives_what_python_gives(tmp_path_factory, case: C
 def test_whatever_the_documents_permit(tmp_path_factory, case: Case) -> None:
     pair = pair_of(case, tmp_path_factory.mktemp("world"))
     assert pair.differences(pair.records()) == []
+
+
+def test_where_a_view_is_left_to_python_all_are(tmp_path_factory, monkeypatch) -> None:
+    monkeypatch.setattr(BatchWork, "WHOLE_ONLY", True)
+    ran, go = [], run.Run.go
+    monkeypatch.setattr(run.Run, "go", lambda made, outcome: ran.append(True) or go(made, outcome))
+
+    def is_half(case: Case) -> bool:
+        pair = pair_of(case, tmp_path_factory.mktemp("world"))
+        ran.clear()
+        assert pair.differences(pair.records()) == []
+        return natively(pair)[False] > 0
+
+    find(cases(lawful=True), is_half, settings=settings(max_examples=100, phases=[Phase.generate]))
+    assert ran == []
 
 
 def test_it_goes_on_behind_what_it_leaves_to_python(tmp_path_factory, monkeypatch) -> None:
