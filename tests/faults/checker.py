@@ -64,7 +64,9 @@ def _checked(folder: Path) -> dict[str, Any]:
         "stood_still_s": {
             "worker": of_workers,
             "broker": stood_still.get("broker_kill", []),
+            "broker_overlapping": stood_still.get("broker_kill_overlapping", []),
             "one_of_three": stood_still.get("one_of_three", []),
+            "one_of_three_overlapping": stood_still.get("one_of_three_overlapping", []),
         },
     }
 

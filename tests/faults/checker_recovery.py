@@ -12,10 +12,16 @@ from typing import Any
 from checker_evidence import Evidence
 
 WORKERS = frozenset(("worker_kill", "crash_point"))
-DISTURBING = frozenset(
-    ("one_of_three", "broker_kill", "pause", "storm", "network", "replay", "zombie", "store", "state_full")
-)
+BROKERS = frozenset(("broker_kill", "one_of_three"))
+DISTURBING = BROKERS | {"pause", "storm", "network", "replay", "zombie", "store", "state_full"}
 """What a worker's recovery is not measured beside: how long Kafka was away is Kafka's."""
+
+NOT_BESIDE: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(WORKERS, DISTURBING),
+    **dict.fromkeys(BROKERS, DISTURBING | WORKERS | {"clock"}),
+}
+"""By kind of fault, beside what else its recovery is counted apart: a worker killed, stopped or cut off for ten seconds
+while Kafka comes back takes its own time."""
 
 LOOKED_MS = 60_000
 """So long the bench looked for what it never saw move again."""
@@ -26,8 +32,8 @@ PER_MILLE = 1000
 def recoveries(evidence: Evidence, faults: Iterable[Mapping[str, Any]]) -> dict[str, list[float]]:
     """Return seconds by kind of fault, sorted.
 
-    A worker killed again before it had recovered counts once, from the last kill. Kills of workers while something else
-    was broken (a broker, the network), or on its way back, are kept apart: their kind ends in `_overlapping`.
+    A worker killed again before it had recovered counts once, from the last kill. Kills of workers and brokers while
+    something else was broken, or on its way back, are kept apart: their kind ends in `_overlapping`.
     """
     faults = sorted(faults, key=lambda one: one["at_ms"])
     commits = commits_of(evidence)
@@ -75,9 +81,11 @@ def killed_again(fault: Mapping[str, Any], moved: int, later: Iterable[Mapping[s
 
 
 def overlaps(fault: Mapping[str, Any], moved: int, faults: Iterable[Mapping[str, Any]]) -> bool:
-    """Say whether something other than workers was broken, or on its way back, while this worker recovered."""
-    return fault["kind"] in WORKERS and any(
-        one["kind"] in DISTURBING and one["at_ms"] < moved and over_ms(one) > fault["at_ms"] for one in faults
+    """Say whether something else that `NOT_BESIDE` names was broken, or on its way back, while this one recovered."""
+    apart = NOT_BESIDE.get(fault["kind"], frozenset())
+    return any(
+        one is not fault and one["kind"] in apart and one["at_ms"] < moved and over_ms(one) > fault["at_ms"]
+        for one in faults
     )
 
 

@@ -73,7 +73,12 @@ class Part:
             self._progress()
         self.world.heal()
         for number, fault in enumerate(quiet(self.tier, self.seed)):
-            self._lane(WorkerNemesis(self.world, self.tally, self._over, number % WORKERS), [fault])
+            self._lane(self._whose(fault, number), [fault])
+
+    def _whose(self, fault: Fault, number: int) -> Nemesis:
+        if fault.kind == "worker_kill":
+            return WorkerNemesis(self.world, self.tally, self._over, number % WORKERS)
+        return self.common_nemesis(self.world, self.tally, self._over)
 
     def _lane(self, nemesis: Nemesis, faults: list[Fault]) -> None:
         try:

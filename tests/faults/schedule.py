@@ -60,18 +60,20 @@ class Tier:
     clocks: int = 0
     quiet: int = 0
     """How many of the kills come last, one after the other, with nothing else broken: recovery is measured by them."""
+    quiet_brokers: int = 0
+    """How many of the broker's kills come last of all, for the same reason."""
 
 
 NOTHING = Tier(0, 0, 0, 0, (), 0, (), 0, 0, 0)
 TIERS: Mapping[str, Tier] = {
-    "pr": Tier(100_000, 20, 1, 2, (17.0,), 5, REPLAYS[:2], 1, 1, 1, pace=600, clocks=2, quiet=6),
+    "pr": Tier(100_000, 20, 1, 3, (17.0,), 5, REPLAYS[:2], 1, 1, 1, pace=600, clocks=2, quiet=6, quiet_brokers=2),
     "nightly": Tier(
         200_000, 300, 20, 50, (*PAUSES_S * 9, *PAUSES_S[:3], LONG_PAUSE_S, LONG_PAUSE_S), 100, REPLAYS * 4, 50, 4, 9,
-        parts=4, pace=250, three_brokers=20, clocks=20, quiet=80,
+        parts=4, pace=250, three_brokers=20, clocks=20, quiet=80, quiet_brokers=20,
     ),
     "release": Tier(
         1_000_000, 1_000, 100, 150, (*PAUSES_S * 28, *(LONG_PAUSE_S,) * 10), 300, REPLAYS * 20, 200, 20, 30,
-        parts=16, pace=300, three_brokers=60, clocks=60, quiet=320,
+        parts=16, pace=300, three_brokers=60, clocks=60, quiet=320, quiet_brokers=60,
     ),
 }  # fmt: skip
 
@@ -98,6 +100,7 @@ def part_of(tier: Tier, part: int) -> Tier:
         three_brokers=share(tier.three_brokers),
         clocks=share(tier.clocks),
         quiet=share(tier.quiet),
+        quiet_brokers=share(tier.quiet_brokers),
     )
 
 
@@ -127,15 +130,16 @@ def lanes(tier: Tier, seed: int, workers: int) -> list[list[Fault]]:
 
 
 def quiet(tier: Tier, seed: int) -> list[Fault]:
-    """Return the kills that come after all else, for the workers in turn."""
+    """Return the kills that come after all else: of the workers in turn, then of Kafka."""
     lot = Random(f"{seed}/quiet")
-    return [_fault("worker_kill", lot, tier.gap_s, ready=True) for _ in range(tier.quiet)]
+    workers = [_fault("worker_kill", lot, tier.gap_s, ready=True) for _ in range(tier.quiet)]
+    return workers + [_broker_kill(lot) for _ in range(tier.quiet_brokers)]
 
 
 def common(tier: Tier, seed: int) -> list[Fault]:
     """Return the faults of what all workers need: Kafka, the gateway, the store."""
     lot = Random(f"{seed}/common")
-    faults = [_fault("broker_kill", lot, 4.0, down_s=lot.uniform(0, 2)) for _ in range(tier.broker_kills)]
+    faults = [_broker_kill(lot) for _ in range(tier.broker_kills - tier.quiet_brokers)]
     faults += [
         _fault("one_of_three", lot, 2.0, node=n % 3 + 1, down_s=lot.uniform(0, 2)) for n in range(tier.one_of_three)
     ]
@@ -153,6 +157,10 @@ def _lasting(kind: str, lot: Random) -> dict[str, Any]:
 
 def _fault(kind: str, lot: Random, gap_s: float, **detail: Any) -> Fault:
     return Fault(kind, lot.uniform(0, 2 * gap_s), detail)
+
+
+def _broker_kill(lot: Random) -> Fault:
+    return _fault("broker_kill", lot, 4.0, down_s=lot.uniform(0, 2))
 
 
 def _point(point: str, lot: Random, gap_s: float) -> Fault:

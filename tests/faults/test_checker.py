@@ -139,13 +139,19 @@ def test_a_worker_killed_again_before_it_recovered_counts_from_the_last_time():
 def test_kills_while_kafka_was_away_are_counted_apart():
     evidence = waiting((100, 8), (900, 20))
     found = recoveries(evidence, [fault(150), fault(160, "broker_kill", healed_ms=500)])
-    assert found == {"worker_kill_overlapping": [0.75], "broker_kill": [0.74]}
+    assert found == {"worker_kill_overlapping": [0.75], "broker_kill_overlapping": [0.74]}
 
 
 def test_kills_while_kafka_was_on_its_way_back_are_counted_apart():
     evidence = waiting((100, 8), (400, 14), (900, 20))
     away = fault(110, "broker_kill", healed_ms=120, moved_ms=450)
-    assert recoveries(evidence, [away, fault(140)]) == {"worker_kill_overlapping": [0.26], "broker_kill": [0.29]}
+    found = recoveries(evidence, [away, fault(140)])
+    assert found == {"worker_kill_overlapping": [0.26], "broker_kill_overlapping": [0.29]}
+
+
+def test_a_kill_of_kafka_beside_nothing_else_counts_by_itself():
+    found = recoveries(waiting((100, 8), (900, 20)), [fault(110, "broker_kill", healed_ms=500), fault(950)])
+    assert found["broker_kill"] == [0.79]
 
 
 def test_kills_beside_what_disturbs_no_stream_count():

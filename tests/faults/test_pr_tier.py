@@ -57,7 +57,7 @@ def test_streams_move_again_after_a_kill(ran):
     worker, broker = ran["recovery"]["worker"], ran["recovery"]["broker"]
     assert len(worker) >= PR.quiet, "too few kills of workers met nothing else that was broken"
     assert percentile(worker, 0.99) <= 5.0, worker
-    assert len(broker) == PR.broker_kills
+    assert len(broker) >= PR.quiet_brokers, "too few kills of Kafka met nothing else that was broken"
     assert max(broker) <= 30.0, broker
 
 
