@@ -18,6 +18,7 @@ from .unreturning import abandon
 REWIND_S = 30.0
 ASK_S = 5.0
 ASK_AGAIN_S = 0.1
+DISCARDED = 10_000
 LEARN_S = 0.1
 LEARN_AGAIN_S = 1.0
 
@@ -109,28 +110,39 @@ class Member:
         `also`: partitions to ask about even if they are no longer ours. Raises UnavailableError when nobody answers,
         and RoleExit when there is no going back.
         """
-        assigned = self.consumer.assignment()
-        asked = {one.partition for one in assigned} | set(also)
-        found = self._committed(self.offsets(dict.fromkeys(asked, 0))) if asked else {}
+        assigned, found = self._committed(set(also))
         for one in assigned:
             self._seek(one.partition, found.get(one.partition, OFFSET_BEGINNING))
         self.known = {partition: offset for partition, offset in found.items() if partition in self._owned}
         self.astray = False
         return found
 
-    def _committed(self, asked: list[TopicPartition]) -> dict[int, int]:
-        """Return the committed offsets. An unfinished transaction holds the answer back until it ends."""
-        deadline = time.monotonic() + REWIND_S
-        while time.monotonic() < deadline:
-            try:
-                found = _settled(self.consumer.committed(asked, timeout=ASK_S))
-            except KafkaException as failure:
-                log.info("%s: committed offsets: %s", self._instance, failure.args[0].name())
-            else:
-                if found is not None:
-                    return found
-            time.sleep(ASK_AGAIN_S)
-        raise UnavailableError("the committed offsets cannot be read", place=self._instance)
+    def _committed(self, also: set[int]) -> tuple[list[TopicPartition], dict[int, int]]:
+        """Return what is assigned and what is committed of it, and of `also`.
+
+        An unfinished transaction holds the answer back until it ends. Who was replaced may never get one, and hears of
+        it only while it asks for records: what these are is read again.
+        """
+        self.astray, deadline = True, time.monotonic() + REWIND_S
+        while True:
+            assigned = self.consumer.assignment()
+            found = self._asked({one.partition for one in assigned} | also)
+            if found is not None:
+                return assigned, found
+            if time.monotonic() > deadline:
+                # Kafka answers others, and no transaction lasts as long: it is this client that hears nothing.
+                self.require_ours()
+                raise RoleExit("the committed offsets cannot be read, and Kafka is there", place=self._instance)
+            self.read(DISCARDED, ASK_AGAIN_S)
+
+    def _asked(self, partitions: set[int]) -> dict[int, int] | None:
+        """Ask once; None: no answer."""
+        try:
+            asked = self.offsets(dict.fromkeys(partitions, 0))
+            return _settled(self.consumer.committed(asked, timeout=ASK_S)) if asked else {}
+        except KafkaException as failure:
+            log.info("%s: committed offsets: %s", self._instance, failure.args[0].name())
+            return None
 
     def _seek(self, partition: int, offset: int) -> None:
         try:

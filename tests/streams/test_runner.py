@@ -295,36 +295,77 @@ def test_the_groups_metadata_is_of_the_moment_the_batch_was_read(line):
     assert all(after == "consume" for call, after in itertools.pairwise(calls) if call == "prepare")
 
 
-def failing(code):
+def failing(failure):
     def fail(*_, **__):
-        raise KafkaException(KafkaError(code))
+        raise failure if isinstance(failure, Exception) else KafkaException(KafkaError(failure))
 
     return fail
 
 
-def test_committed_offsets_that_cannot_be_read_are_asked_for_again_then_waited_for(line, monkeypatch):
-    monkeypatch.setattr(module, "REWIND_S", 0.4)
-    monkeypatch.setattr(module, "ASK_AGAIN_S", 0.02)
+def unsettled(*_, **__):
+    """An answer that an open transaction holds back."""
+    return [Around(TopicPartition("t", 0), error=KafkaError(16))]
+
+
+def test_committed_offsets_that_cannot_be_read_are_asked_for_again(line):
+    """What is read meanwhile, so that a rebalance or an end is heard of, is read again."""
     line.give(30)
     runner = line.runner()
     line.run(runner)
+    line.give(30)
     consumer = runner._member.consumer
-    unknown = TopicPartition(line.source, 0)
-    answers = iter([failing(KafkaError._TIMED_OUT), lambda *_, **__: [Around(unknown, error=KafkaError(16))]])
+    answers = iter([failing(KafkaError._TIMED_OUT), unsettled])
 
     def committed(*words, **more):
         return next(answers, consumer.committed)(*words, **more)
 
     runner._member.consumer = Around(consumer, committed=committed)
-    runner._member.rewind()
+    assert sum(runner._member.rewind().values()) == 30
     assert next(answers, None) is None
-    for answer in (failing(KafkaError._TIMED_OUT), lambda *_, **__: [Around(unknown, error=KafkaError(16))]):
-        runner._member.consumer = Around(consumer, committed=answer)
-        with pytest.raises(UnavailableError):
-            runner._member.rewind()
+    line.run(runner, until=lambda: sum(line.offsets()) == 60)
+    assert line.copied() == line.expected()
+
+
+@pytest.mark.parametrize("answer", [failing(KafkaError._TIMED_OUT), unsettled], ids=["silence", "unsettled"])
+def test_who_never_hears_what_is_committed_ends_where_kafka_is_there(line, monkeypatch, answer):
+    monkeypatch.setattr(module, "REWIND_S", 0.4)
+    line.give(30)
+    runner = line.runner()
+    line.run(runner)
+    runner._member.consumer = Around(runner._member.consumer, committed=answer)
+    with pytest.raises(RoleExit, match="Kafka is there"):
+        runner._member.rewind()
+
+
+def test_who_never_hears_what_is_committed_waits_where_kafka_is_not(line, monkeypatch):
+    monkeypatch.setattr(module, "REWIND_S", 0.4)
+    line.give(30)
+    runner = line.runner()
+    line.run(runner)
+    monkeypatch.setattr(module, "holder_of", failing(UnavailableError("scripted")))
+    consumer = runner._member.consumer
+    runner._member.consumer = Around(consumer, committed=failing(KafkaError._TIMED_OUT))
+    with pytest.raises(UnavailableError, match="scripted"):
+        runner._member.rewind()
     runner._member.consumer = consumer
     line.give(30)
     line.run(runner, until=lambda: sum(line.offsets()) == 60)
+    assert line.copied() == line.expected()
+
+
+def test_who_was_replaced_hears_of_it_while_it_asks_what_is_committed(line):
+    """Seen on the fault bench: a worker stopped beside a broken Kafka, and replaced, asked for ever."""
+    line.give(30)
+    zombie = line.runner()
+    line.run(zombie)
+    successor = line.runner()
+    line.give(30)
+    line.run(successor, until=lambda: sum(line.offsets()) == 60)
+    zombie._member.consumer = Around(zombie._member.consumer, committed=failing(KafkaError._TIMED_OUT))
+    with pytest.raises(RoleExit, match="replaced or fenced"):
+        zombie._member.rewind()
+    line.give(30)
+    line.run(successor, until=lambda: sum(line.offsets()) == 90)
     assert line.copied() == line.expected()
 
 
