@@ -4,7 +4,9 @@ import itertools
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from operator import length_hint
+from struct import Struct
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -16,6 +18,12 @@ from ..schemas.reasons import Refusal
 
 Nonce = Callable[[int], bytes]
 """Gives so many random bytes: os.urandom, except in tests."""
+
+Next = Callable[[], bytes]
+"""Gives the next nonce."""
+
+_counted = Struct(">4xQ").pack
+"""A number as a nonce: its twelve bytes, big-endian."""
 
 
 class FieldKey(Protocol):
@@ -105,6 +113,45 @@ class BulkKey:
         return KeyUnavailableError(
             "this bulk key is used up, or belongs to another process", remedy="ask the key store for a fresh one"
         )
+
+
+class BulkUses:
+    """Uses of a bulk key for one batch, in order: set aside many at a time, since that costs a lock and a look."""
+
+    def __init__(self, key: BulkKey, at_once: int = 256) -> None:
+        self._whole = key
+        self._at_once = at_once
+        self._aside: range = range(0)
+        self._left = iter(self._aside)
+        self.handle = key.handle
+        self.key = key.key
+        self.encrypt = key.cipher.encrypt
+        self.next: Next = itertools.chain.from_iterable(self._nonces()).__next__
+
+    def __repr__(self) -> str:
+        return f"BulkUses({self.handle.hex()})"
+
+    def nonce(self, _size: int) -> bytes:
+        """Return the next nonce. Raises KeyUnavailableError, or StopIteration after it, as `BulkKey.reserve`."""
+        return self.next()
+
+    def _nonces(self) -> Iterator[Iterator[bytes]]:
+        while True:
+            first = self._whole.reserve(self._at_once)
+            self._aside = range(first, first + self._at_once)
+            self._left = iter(self._aside)
+            yield map(_counted, self._left)
+
+    def end(self) -> None:
+        """Give back what is left, for good: what these uses would go on with, somebody else may get."""
+        left = length_hint(self._left)
+        deque(self._left, maxlen=0)
+        self.next = _no_more
+        self._whole.give_back(self._aside.stop - left, left)
+
+
+def _no_more() -> bytes:
+    raise KeyUnavailableError("these uses of a bulk key were given back")
 
 
 def seal(value: bytes, key: FieldKey, additional: bytes, nonce: Nonce) -> bytes:

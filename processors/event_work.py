@@ -11,13 +11,18 @@ from typing import Any
 from ..schemas.confluent_wire import HEAD_BYTES, claimed_schema_id
 from ..schemas.contract import DataContract
 from ..schemas.crash_points import passing
+from ..schemas.encrypted import framed_one
 from ..schemas.errors import AgreementKeyError, KeyUnavailableError, RecordError, UnavailableError
 from ..schemas.limits import MAX_RECORD_BYTES
 from ..schemas.ports import SubjectWant
 from ..schemas.reasons import Reason, Refusal
+from .compiled.facts import Months
+from .compiled.making import raw_key
 from .compiled.written import CompiledView, Written
 from .decoding import Decoder, Event
+from .encrypt import BulkUses
 from .evolution import unclassified
+from .noise import NoiseSecret
 from .nonces import Nonces
 from .outcome import Disclosure, Input, Outcome, Output, Refused
 from .policy import decide
@@ -89,6 +94,7 @@ class EventWork:
         self._compiled = compiled
         self._no_views = (None,) * len(served)
         self._unknown: dict[int, int] = {}
+        self._months = Months()
 
     # --- taking events in ---
 
@@ -99,7 +105,9 @@ class EventWork:
         if written is not None and data is not None:
             try:
                 positions = written.scan(data)
-                return Scanned(written, data, positions, *written.facts(data, positions))
+                own, day, *subjects = written.facts(data, positions)
+                named = {path: one for path, one in zip(written.subject_paths, subjects, strict=True) if one}
+                return Scanned(written, data, positions, own[4:].decode(), self._months[day], named)
             except Exception:  # noqa: BLE001, S110 - whatever it is, the slow path finds it again and says it in words
                 pass
         return self._decode(source, outcome)
@@ -197,17 +205,22 @@ class EventWork:
         if not isinstance(event, Scanned):
             return None
         sealings = view.program.sealings
-        sealed_before = sealings.count
+        sealed_before, bulk = sealings.count, None
+        own = framed_one(event.event_id.encode())
         try:
             subjects = {path: means.keys[want] for path, want in wants.items()}
-            secret = means.secret(served, event.period) if view.noisy else b""
-            bulk = served.bulk_key() if view.bulk else None
-            value, key = view.make(event.data, event.positions, subjects, secret, bulk, means.nonces, event.event_id)
+            keys = [raw_key(subjects.get(path)) for path in view.subject_paths]
+            secret = NoiseSecret(means.secret(served, event.period)) if view.noisy else None
+            bulk = BulkUses(served.bulk_key(), max(view.seals, 1)) if view.bulk else None
+            value, key = view.make(event.data, event.positions, own, keys, secret, bulk, means.nonces.next)
         except AgreementKeyError:
             raise
         except Exception:  # noqa: BLE001 - whatever it is, the slow path finds it again and says it in words
             sealings.count = sealed_before
             return None
+        finally:
+            if bulk:
+                bulk.end()
         if len(value) + (len(key) if key else 0) > MAX_RECORD_BYTES:
             return None
         sealings.count += view.seals

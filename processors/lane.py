@@ -1,8 +1,8 @@
 """A lane's work on one batch: what is released to whom, what is refused, and what accounts for it.
 
 Compiled for one generation. It makes no I/O but asking the key store for the batch's keys, once, before anything is
-protected; clock and randomness are arguments (law 6). A batch is done event by event (`one_by_one`), or by the compiled
-back end as a whole (`native`), which leaves to the other what it does not take.
+protected; clock and randomness are arguments (law 6). A batch is done as a whole, by the Python back end (`python`) or
+the compiled one (`native`); what they do not take, and all of it in the slow one, event by event (`one_by_one`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -24,6 +24,8 @@ from .nonces import Nonces
 from .one_by_one import OneByOne, Task
 from .outcome import Input, Outcome, Tally
 from .policy import standing
+from .python.batch_work import PythonWork
+from .python.programs import PythonPrograms
 from .served import Served, WorkerKeys
 from .served_by_writer import ByWriter
 from .standings import Standings
@@ -64,16 +66,20 @@ class LaneProgram:
         self._served = [Served(generation, one, store, decoder) for one in self.agreements]
         self._compiled = ByWriter(held.contract, decoder, self._served, secret, off=back_end == "slow")
         self.work = EventWork(held.contract, decoder, self._served, self._compiled)
-        self._way: Way = OneByOne(self.work, store.keys)
-        if back_end == "native":
-            self._way = self._whole_batches(held.contract, store)
+        self._way = self._way_of(back_end, held.contract, store)
 
-    def _whole_batches(self, contract: DataContract, store: WorkerKeys) -> Way:
+    def _way_of(self, back_end: BackEnd, contract: DataContract, store: WorkerKeys) -> Way:
+        if back_end == "slow":
+            return OneByOne(self.work, store.keys)
+        way = PythonWork(contract, self._served, store, self.work, PythonPrograms(self._compiled))
+        return way if back_end == "python" else self._natively(contract, store, way)
+
+    def _natively(self, contract: DataContract, store: WorkerKeys, otherwise: PythonWork) -> Way:
         found = extension()
         if found is None:
             raise ConfigurationError("the back end `native` is not installed", remedy=REMEDY)
         programs = Programs(found, contract, self._compiled)
-        return BatchWork(contract, self._served, store, self.work, programs)
+        return BatchWork(contract, self._served, store, self.work, programs, otherwise)
 
     def make_ready(self) -> None:
         """Compile every view for every writer schema that is known, so that the first batch need not wait for it."""

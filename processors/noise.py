@@ -8,16 +8,15 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from hashlib import blake2b
 
 from ..schemas.avro_paths import Leaf
 from ..schemas.encrypted import framed, framed_one
 from ..schemas.errors import DocumentError, RecordError
 from ..schemas.reasons import Refusal
 from ..schemas.safeguard import Noise
-from .keys import derived_from
-from .sampler import BLOCK_BYTES, Bits, discrete_laplace
-
-Drawn = Callable[[float, bytes, str], float]
+from .keys import KEY_BYTES
+from .sampler import BLOCK_BYTES, drawing
 
 FORM = b"penstock noise 1"
 MECHANISM = b"discrete-laplace"
@@ -29,6 +28,28 @@ _RANGES = {
     "float": (-_LARGEST_FLOAT, _LARGEST_FLOAT),
     "double": (-_LARGEST_DOUBLE, _LARGEST_DOUBLE),
 }
+
+
+class NoiseSecret:
+    """A noise secret (32 bytes) and the seeds that follow from it: it goes into the hash once, not each time."""
+
+    __slots__ = ("_begin", "raw")
+
+    def __init__(self, raw: bytes) -> None:
+        if len(raw) != KEY_BYTES:
+            raise ValueError("a secret has 32 bytes")
+        self.raw = raw
+        self._begin = blake2b(digest_size=BLOCK_BYTES, key=raw)
+
+    def seed(self, about: bytes) -> bytes:
+        """Return the seed of the draw that `about` tells of; as `derived_from`."""
+        begun = self._begin.copy()
+        begun.update(about)
+        return begun.digest()
+
+
+Drawn = Callable[[float, NoiseSecret, bytes], float]
+"""Gives the noisy number for a value, a secret and a framed release id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +78,23 @@ class Mechanism:
 
     def released(self, value: float, secret: bytes, scope: NoiseScope, path: Iterable[bytes], release: str) -> float:
         """Return the noisy number to release. `path` is the concrete path, `release` the release id."""
-        return self.at(scope, path)(value, secret, release)
+        return self.at(scope, path)(value, NoiseSecret(secret), framed_one(release.encode()))
 
     def at(self, scope: NoiseScope, path: Iterable[bytes]) -> Drawn:
-        """Return the function (value, secret, release id) that gives the noisy number at one place."""
-        place, how = place_of(scope, path), self.how
+        """Return the function that gives the noisy number at one place."""
+        place, how, draw, clamp, inside = (
+            place_of(scope, path),
+            self.how,
+            drawing(self.scale),
+            self._clamped,
+            self._inside,
+        )
 
-        def drawn(value: float, secret: bytes, release: str) -> float:
-            clamped = self._clamped(value)
-            about = place + framed_one(release.encode()) + how + framed_one(str(clamped).encode())
-            seed = derived_from(secret, BLOCK_BYTES, about)
-            return self._inside(clamped + discrete_laplace(Bits(seed), self.scale))
+        def drawn(value: float, secret: NoiseSecret, release: bytes) -> float:
+            clamped = clamp(value)
+            said = b"%d" % clamped
+            about = b"".join((place, release, how, len(said).to_bytes(4, "big"), said))
+            return inside(clamped + draw(secret.seed(about)))
 
         return drawn
 
@@ -80,13 +107,13 @@ class Mechanism:
         """Return the number that so many steps are, within what its type holds."""
         least, most = self.range
         if self.whole:
-            return min(max(steps, least), most)
+            return steps if least <= steps <= most else min(max(steps, least), most)
         return float(min(max(steps * self.step, Fraction(least)), Fraction(most)))
 
     def _clamped(self, value: float) -> int:
         """Return the value in whole steps, from `low` to `high`."""
         if type(value) is int and self.whole:
-            return min(max(value, self.low), self.high)
+            return value if self.low <= value <= self.high else min(max(value, self.low), self.high)
         if math.isnan(value):
             raise RecordError(Refusal.TYPE, "a field that gets noise is no number")
         if math.isinf(value):

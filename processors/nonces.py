@@ -1,28 +1,35 @@
 """Fresh nonces, fetched many at a time: asking the system for each would cost as much as encrypting a short field."""
 
+from collections.abc import Iterator
+from itertools import chain
+
 from ..schemas.encrypted import NONCE_BYTES
-from .encrypt import Nonce
+from .encrypt import Next, Nonce
 
 AT_ONCE = 256
 
 
 class Nonces:
-    """A `Nonce` that keeps some in hand, for one batch in one process: nothing of it may outlive a fork."""
+    """A `Nonce` that keeps some in hand, for one batch in one process: nothing of it may outlive a fork.
+
+    `next` gives one nonce at a time, at less cost than a call.
+    """
 
     def __init__(self, nonce: Nonce) -> None:
         self._nonce = nonce
-        self._held: list[bytes] = []
+        self._held: Iterator[bytes] = iter(())
         self._spare = b""
+        self.next: Next = chain.from_iterable(self._fetched()).__next__
 
     def __call__(self, size: int) -> bytes:
-        if size != NONCE_BYTES:
-            return self._nonce(size)
-        if not self._held:
+        return self.next() if size == NONCE_BYTES else self._nonce(size)
+
+    def _fetched(self) -> Iterator[Iterator[bytes]]:
+        while True:
             fresh = self._spare or self._nonce(NONCE_BYTES * AT_ONCE)
             self._spare = b""
-            self._held = [fresh[at : at + NONCE_BYTES] for at in range(0, len(fresh), NONCE_BYTES)]
-            self._held.reverse()
-        return self._held.pop()
+            self._held = iter([fresh[at : at + NONCE_BYTES] for at in range(0, len(fresh), NONCE_BYTES)])
+            yield self._held
 
     def many(self, count: int) -> bytes:
         """Return the next `count` nonces, side by side."""
@@ -39,6 +46,6 @@ class Nonces:
 
     def _all(self) -> bytes:
         """Take what is in hand."""
-        there = b"".join(reversed(self._held)) + self._spare
-        self._held, self._spare = [], b""
+        there = b"".join(self._held) + self._spare
+        self._spare = b""
         return there

@@ -1,4 +1,4 @@
-"""A batch's work done event by event: what every back end can, and the only way without a compiled one."""
+"""A batch's work done event by event: for what no view program is compiled for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,9 +4,9 @@ The algorithm is that of Canonne, Kamath and Steinke (2020), with integers only:
 P(x) is proportional to exp(-|x| / scale) for every integer x. No ordinary random generator may be imported here.
 """
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from hashlib import blake2b
 
 BLOCK_BYTES = 64
 
@@ -43,7 +43,7 @@ class Bits:
                 return number
 
     def _more(self) -> None:
-        data = hashlib.blake2b(self._block.to_bytes(8, "big"), key=self._seed, digest_size=BLOCK_BYTES).digest()
+        data = blake2b(self._block.to_bytes(8, "big"), key=self._seed, digest_size=BLOCK_BYTES).digest()
         self._block += 1
         self._pool = (self._pool & (1 << self._left) - 1) << (8 * BLOCK_BYTES) | int.from_bytes(data, "big")
         self._left += 8 * BLOCK_BYTES
@@ -78,3 +78,86 @@ def _exp_minus_one(below: Callable[[int], int]) -> bool:
     while below(tries) < 1:
         tries += 1
     return tries % 2 == 1
+
+
+Step = tuple[int, int, int]
+"""A bound, how many bits a number below it takes, and their mask."""
+
+_FIRST = (0).to_bytes(8, "big")
+_STEPS = 24
+
+
+def _step(bound: int) -> Step:
+    size = (bound - 1).bit_length()
+    return bound, size, (1 << size) - 1
+
+
+def drawing(scale: Fraction) -> Callable[[bytes], int]:
+    """Return the function from a seed to `discrete_laplace(Bits(seed), scale)`, with every step written out.
+
+    It takes a third of the time. It knows the first block of bits and the first tries only: the few draws that take
+    more (to shift by less than 0 says so) are begun again, the plain way.
+    """
+    if scale <= 0:
+        raise ValueError("the scale must be above 0")
+    wide, narrow = scale.numerator, scale.denominator
+    begin, tries = _step(wide), [_step(wide * n) for n in range(1, _STEPS)]
+    ones = [_step(n) for n in range(2, _STEPS)]
+
+    def draw(seed: bytes) -> int:
+        pool = int.from_bytes(blake2b(_FIRST, key=seed, digest_size=BLOCK_BYTES).digest(), "big")
+        try:
+            return _drawn(pool, wide, narrow, begin, tries, ones)
+        except ValueError:
+            return discrete_laplace(Bits(seed), scale)
+
+    return draw
+
+
+def _drawn(  # noqa: C901, PLR0912, PLR0913, PLR0917 - the noise's innermost loop: what is called here costs as much again
+    pool: int, wide: int, narrow: int, begin: Step, tries: Sequence[Step], ones: Sequence[Step]
+) -> int:
+    """Return the draw that a first block of bits gives. Raises ValueError where it takes more."""
+    left = 8 * BLOCK_BYTES
+    first_bound, first_size, first_mask = begin
+    while True:
+        left -= first_size
+        start = pool >> left & first_mask
+        while start >= first_bound:
+            left -= first_size
+            start = pool >> left & first_mask
+        odd = True
+        for bound, size, mask in tries:
+            left -= size
+            number = pool >> left & mask
+            while number >= bound:
+                left -= size
+                number = pool >> left & mask
+            if number >= start:
+                break
+            odd = not odd
+        else:
+            raise ValueError
+        if not odd:
+            continue
+        whole = -1
+        while odd:
+            whole += 1
+            odd = False
+            for bound, size, mask in ones:
+                left -= size
+                number = pool >> left & mask
+                while number >= bound:
+                    left -= size
+                    number = pool >> left & mask
+                if number:
+                    break
+                odd = not odd
+            else:
+                raise ValueError
+        left -= 1
+        steps = (start + wide * whole) // narrow
+        if pool >> left & 1 == 0:
+            return steps
+        if steps:
+            return -steps

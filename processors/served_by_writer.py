@@ -6,7 +6,7 @@ from ..schemas.confluent_wire import claimed_schema_id, frame
 from ..schemas.contract import DataContract
 from .compiled.written import Wanted, Written, compile_written
 from .decoding import Decoder
-from .keys import subject_reference
+from .keys import referencing
 from .served import Served
 
 
@@ -19,7 +19,7 @@ class ByWriter:
         self._contract = contract
         self._decoder = decoder
         self._served = served
-        self._secret = secret
+        self._reference = referencing(secret)
         self._off = off
         self._found: dict[bytes, Written | None] = {}
 
@@ -45,6 +45,3 @@ class ByWriter:
             ]
             self._found[head] = compile_written(self._contract, schema_id, schema, wanted, self._reference)
         return self._found.get(head)
-
-    def _reference(self, identifier: bytes) -> bytes:
-        return subject_reference(self._secret, identifier)

@@ -18,7 +18,7 @@ from ..schemas.ports import SubjectKey
 from ..schemas.safeguard import Encrypt, Generalise, Mask, Noise, Omit, Pass, Pseudonymise, Safeguard
 from ..schemas.safeguard_cut import safeguard_cut
 from . import pseudonymise
-from .encrypt import BulkKey, FieldKey, Nonce, seal
+from .encrypt import BulkKey, BulkUses, FieldKey, Nonce, seal
 from .generalise import generalising
 from .mask import masking
 from .noise import NoiseScope, mechanism
@@ -36,7 +36,7 @@ class Release:
     subjects: Mapping[str, SubjectKey]
     noise_secret: bytes
     nonce: Nonce
-    bulk: BulkKey | None = None
+    bulk: BulkKey | BulkUses | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -1,4 +1,4 @@
-"""What deciding needs of an event, read from its bytes: id, month, data subjects, what predicates read."""
+"""What deciding needs of an event, read from its bytes: id, day, data subjects, what predicates read."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -9,13 +9,15 @@ from ...schemas.avro_physical import parsing_canonical
 from ...schemas.avro_tree import Tree, emit, tree
 from ...schemas.avro_union import bare
 from ...schemas.contract import DataContract
+from ...schemas.encrypted import framed_one
 from ..instants import DAY_MS, instant_ms, month_of
 from .making import text_of
-from .scanning import NotCompiled, Unusual
+from .scanning import NotCompiled, Unusual, size_at, whole_at
 from .source import SourceText
 from .spans import Span, covering
 
 MOST_MONTHS = 10_000
+_WHOLE = {"int", "long"}
 
 
 class Months(dict[int, str]):
@@ -28,8 +30,19 @@ class Months(dict[int, str]):
         return found
 
 
+def framed_text(data: bytes, at: int) -> bytes:
+    """Return the text that begins at `at`, framed. Raises Unusual for an empty one."""
+    size, at = size_at(data, at)
+    if not size:
+        raise Unusual
+    return size.to_bytes(4, "big") + data[at : at + size]
+
+
 class FactWriter:
-    """Writes `facts(d, p)`, which gives (event id, month, references of subjects by path), and `value(d, p)`.
+    """Writes `facts(d, p)` and `value(d, p)`.
+
+    `facts` gives the event's own id, framed, the number of its day since 1970, and a reference for each of the
+    contract's `subject_paths`, None where it names nobody.
 
     Both raise whatever stands in the way; the slow path then finds out what that is.
     """
@@ -57,19 +70,31 @@ class FactWriter:
     def facts(self, places: Mapping[int, int]) -> SourceText:
         self._places = places
         source = SourceText("def facts(d, p):")
+        source.constant("Unusual", Unusual)
+        source.add(f"own = {self._own(source)}")
+        at = self._read(source, self._contract.event_time)
+        source.add(f"day = {self._day(source, at)}")
+        source.constant("reference", self._reference)
+        subjects = [self._subject(source, path, n) for n, path in enumerate(self._contract.subject_paths)]
+        source.add(f"return {', '.join(('own', 'day', *subjects))}")
+        return source
+
+    def _own(self, source: SourceText) -> str:
+        """Return the expression of the event's id, framed."""
+        part = self.part(self._contract.event_id)
+        if self._is_text(part):
+            return f"{source.constant('framed_text', framed_text)}(d, {self._at(part)})"
         source.add(f"event_id = {self._read(source, self._contract.event_id)}")
         with source.block("if event_id is None or event_id == '':"):
             source.add("raise Unusual")
-        source.constant("Unusual", Unusual)
-        instant = source.constant("instant", instant_ms(leaves(self._contract.schema)[self._contract.event_time]))
-        source.constant("MONTHS", Months())
-        source.constant("reference", self._reference)
-        at = self._read(source, self._contract.event_time)
-        source.add(f"month = MONTHS[{instant}({at}) // {DAY_MS}]", "subjects = {}")
-        for path in self._contract.subject_paths:
-            self._subject(source, path)
-        source.add("return str(event_id), month, subjects")
-        return source
+        return f"{source.constant('framed_one', framed_one)}(str(event_id).encode())"
+
+    def _day(self, source: SourceText, at: str) -> str:
+        leaf = leaves(self._contract.schema)[self._contract.event_time]
+        instant = instant_ms(leaf)  # raises where the field tells none
+        if leaf.logical == "timestamp-millis":
+            return f"{at} // {DAY_MS}"
+        return f"{source.constant('instant', instant)}({at}) // {DAY_MS}"
 
     def value(self, places: Mapping[int, int], predicates: Collection[str]) -> SourceText:
         """Return the source of `value(d, p)`: of the contract's event as much as the predicates read."""
@@ -85,13 +110,28 @@ class FactWriter:
         source.add(f"return {_shown(nested)}")
         return source
 
-    def _subject(self, source: SourceText, path: str) -> None:
-        source.add(f"text = {self._read(source, path)}")
-        with source.block("if text is not None and text != '':"):
-            source.add(f"subjects[{path!r}] = reference(str(text).encode())")
-        if path == self._contract.data_subject:
-            with source.block("else:"):
-                source.add("raise Unusual")
+    def _subject(self, source: SourceText, path: str, number: int) -> str:
+        """Write how a data subject is found; return its name."""
+        name, part = f"subject{number}", self.part(path)
+        source.add(f"# {path}")
+        if self._is_text(part):
+            source.constant("text_of", text_of)
+            source.add(f"text = text_of(d, {self._at(part)})")
+            there, raw = "text", "text"
+        else:
+            source.add(f"text = {self._read(source, path)}")
+            there, raw = "text is not None and text != ''", "str(text).encode()"
+        with source.block(f"if {there}:"):
+            source.add(f"{name} = reference({raw})")
+        with source.block("else:"):
+            source.add("raise Unusual" if path == self._contract.data_subject else f"{name} = None")
+        return name
+
+    def _is_text(self, part: Span) -> bool:
+        return not isinstance(part.node, list) and self._writer.kind(part.node) == "string"
+
+    def _at(self, part: Span) -> str:
+        return f"p[{self._places[part.number]}]"
 
     def part(self, path: str) -> Span:
         """Return the part that holds a field. Raises NotCompiled where there is none."""
@@ -134,9 +174,11 @@ class FactWriter:
         return f"{name}({value})"
 
     def _value_of(self, source: SourceText, part: Span) -> str:
-        at = f"p[{self._places[part.number]}]"
-        if self._writer.kind(part.node) == "string":
+        at = self._at(part)
+        if self._is_text(part):
             return f"{source.constant('text_of', text_of)}(d, {at}).decode()"
+        if not isinstance(part.node, list) and self._writer.kind(part.node) in _WHOLE:
+            return f"{source.constant('whole_at', whole_at)}(d, {at})"
         read = source.constant(f"read_{'_'.join(part.path)}", decoder(self._writer, part.node))
         return f"{read}(d, {at})[0]"
 

@@ -4,8 +4,8 @@ What its lines name besides their own constants is in `SHARED`. The source holds
 """
 
 import struct
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -14,25 +14,30 @@ from ...schemas.avro_encode import write_long
 from ...schemas.avro_paths import Leaf, node_at
 from ...schemas.avro_tree import Tree
 from ...schemas.avro_union import bare
-from ...schemas.encrypted import HANDLE_BYTES, NONCE_BYTES, VERSION, Binding, field_step, padded
+from ...schemas.encrypted import HANDLE_BYTES, NONCE_BYTES, TAG_BYTES, VERSION, Binding, field_step, padded
+from ...schemas.ports import SubjectKey
 from ...schemas.safeguard import Mask
+from ..encrypt import BulkUses, Next
 from ..generalise import generalising
-from ..keys import rekeyed_event_id
+from ..keys import KEY_BYTES, rekeyed
 from ..mask import masking
-from ..noise import mechanism
+from ..noise import NoiseSecret, mechanism
 from ..view_steps import Making, Release, Steps
 from .plan import Coarse, Constant, Copy, Noisy, Op, Pseudonym, Remade, Seal, ShownId, ViewPlan
-from .scanning import NotCompiled, size_at
+from .scanning import NotCompiled, size_at, whole_at
 from .source import SourceText
 from .spans import Span
 
 _DOUBLE = struct.Struct("<d")
 _FLOAT = struct.Struct("<f")
 _LIMITS = {"int": 2**31, "long": 2**63}
-_PADDED_AT_ONCE = 256
+_MOST_SIZES = 4_096
+Made = TypeVar("Made")
+_ID = b"\0\0\0\x1a"
+"""What frames a re-keyed event id, which has 26 characters."""
 
-PADS = tuple(padded(b"\x01" * size)[size:] for size in range(_PADDED_AT_ONCE))
-"""What pads a short value, by its size."""
+KEY, REKEY, PSEUDONYM = HANDLE_BYTES, HANDLE_BYTES + KEY_BYTES, HANDLE_BYTES + 2 * KEY_BYTES
+"""Where they begin in the keys of a data subject as bytes, behind the handle."""
 
 
 def long_bytes(number: int) -> bytes:
@@ -40,32 +45,46 @@ def long_bytes(number: int) -> bytes:
     zigzag = (number << 1) ^ (number >> 63)
     if zigzag < 0x80:
         return bytes((zigzag,))
+    if zigzag < 0x4000:
+        return bytes((zigzag & 0x7F | 0x80, zigzag >> 7))
+    if zigzag < 0x200000:
+        return bytes((zigzag & 0x7F | 0x80, zigzag >> 7 & 0x7F | 0x80, zigzag >> 14))
     out = bytearray()
     write_long(out, number)
     return bytes(out)
 
 
-def _head_of(size: int) -> bytes:
-    """Return what stands before the handle of an encrypted field whose ciphertext has `size` bytes."""
-    return long_bytes(size + 1 + HANDLE_BYTES + NONCE_BYTES) + bytes((VERSION,))
+class _BySize(dict[int, Made], Generic[Made]):
+    """What follows from a size alone, made once for each that is met."""
 
+    def __init__(self, made: Callable[[int], Made]) -> None:
+        super().__init__()
+        self._made = made
 
-class _Heads(dict[int, bytes]):
-    """`_head_of`, made once for each size."""
-
-    def __missing__(self, size: int) -> bytes:
-        self[size] = found = _head_of(size)
+    def __missing__(self, size: int) -> Made:
+        if len(self) >= _MOST_SIZES:
+            self.clear()
+        self[size] = found = self._made(size)
         return found
 
 
-def pad(value: bytes) -> bytes:
-    """Return `value` padded, as `encrypted.padded` does."""
-    return value + PADS[len(value)] if len(value) < _PADDED_AT_ONCE else padded(value)
+def _sealed(size: int) -> tuple[bytes, bytes]:
+    """Return of a value of `size` bytes, encrypted, what stands before the handle, and what pads it."""
+    pad = padded(b"\x01" * size)[size:]
+    head = long_bytes(1 + HANDLE_BYTES + NONCE_BYTES + size + len(pad) + TAG_BYTES) + bytes((VERSION,))
+    return head, pad
+
+
+SEALED = _BySize(_sealed)
+"""`_sealed` by size."""
+
+SIZES = _BySize(long_bytes)
+"""What stands before a text in Avro, by its size."""
 
 
 def text_bytes(text: bytes) -> bytes:
     """Return an Avro string of UTF-8 bytes."""
-    return long_bytes(len(text)) + text
+    return SIZES[len(text)] + text
 
 
 def text_of(data: bytes, at: int) -> bytes:
@@ -81,19 +100,44 @@ def fits(number: int, limit: int) -> int:
     return number
 
 
+def raw_key(key: SubjectKey | None) -> bytes | None:
+    """Return the keys of a data subject as bytes: handle, key, re-keying key, pseudonym."""
+    return None if key is None else key.handle + key.key + key.rekey + key.pseudonym.encode()
+
+
+def subject_key(raw: bytes) -> SubjectKey:
+    """Return what `raw_key` was given."""
+    return SubjectKey(raw[:KEY], raw[KEY:REKEY], raw[PSEUDONYM:].decode(), raw[REKEY:PSEUDONYM])
+
+
+def release_of(  # noqa: PLR0913, PLR0917 - all that a view is made with
+    own: bytes,
+    paths: Sequence[str],
+    keys: Sequence[bytes | None],
+    secret: NoiseSecret | None,
+    bulk: BulkUses | None,
+    nonce: Next,
+) -> Release:
+    """Return what the steps of the slow path take."""
+    subjects = {path: subject_key(raw) for path, raw in zip(paths, keys, strict=True) if raw is not None}
+    return Release(own[4:].decode(), subjects, secret.raw if secret else b"", lambda _: nonce(), bulk)
+
+
 SHARED: Mapping[str, Any] = {
     "AESGCM": AESGCM,
-    "HEADS": _Heads(),
+    "SEALED": SEALED,
+    "SIZES": SIZES,
+    "ID": _ID,
     "long_bytes": long_bytes,
-    "pad": pad,
     "text_bytes": text_bytes,
     "text_of": text_of,
+    "whole_at": whole_at,
     "fits": fits,
     "double_bytes": _DOUBLE.pack,
     "float_bytes": _FLOAT.pack,
-    "rekeyed_event_id": rekeyed_event_id,
+    "rekeyed": rekeyed,
     "Making": Making,
-    "Release": Release,
+    "release_of": release_of,
 }
 
 
@@ -107,21 +151,25 @@ class Origin(NamedTuple):
 class ViewWriter:
     """Writes the function of one plan.
 
-    `view(d, p, subjects, secret, bulk, nonces, event_id)` gives value and key: of the record `d` whose parts lie at the
-    positions `p` (as `scan` gave them), with the keys of its subjects by path, the noise secret, the bulk key, fresh
-    nonces and the event's own id. It raises whatever stands in the way; the slow path then finds out what that is.
+    `view(d, p, own, keys, secret, bulk, nonce)` gives value and key: of the record `d` whose parts lie at the positions
+    `p` (as `scan` gave them), with the event's own id, framed, the keys of its subjects in the order of `subject_paths`
+    (see `raw_key`), the noise secret, the bulk key, and `nonce`, which gives a fresh one at each call. It raises
+    whatever stands in the way; the slow path then finds out what that is.
     """
 
-    def __init__(self, plan: ViewPlan, steps: Steps, origin: Origin, view: Tree, head: bytes) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - each is a noun of its own
+        self, plan: ViewPlan, steps: Steps, subject_paths: Sequence[str], origin: Origin, view: Tree, head: bytes
+    ) -> None:
         self._plan = plan
         self._steps = steps
+        self._subject_paths = subject_paths
         self._writer = origin.tree
         self._view = view
         self._parts = origin.parts
-        self._source = SourceText("def view(d, p, subjects, secret, bulk, nonces, event_id):")
+        self._source = SourceText("def view(d, p, own, keys, secret, bulk, nonce):")
         self._head = self._source.constant("HEAD", head)
         self._keys: dict[str, str] = {}
-        self._ciphers: dict[str | None, str] = {}
+        self._ciphers: dict[str | None, tuple[str, str]] = {}
         self._made = 0
 
     def positions(self) -> set[int]:
@@ -147,14 +195,15 @@ class ViewWriter:
 
     def _shown(self, subject: str | None) -> None:
         """Write how the view shows the event id, which encrypted fields are bound to."""
-        said = f"rekeyed_event_id({self._key_of(subject)}.rekey, event_id)" if subject else "event_id"
-        takes = any(isinstance(one, Seal | ShownId | Remade) for one in (*self._plan.ops, self._plan.key))
-        if takes:
-            self._source.add(f"shown = {said}.encode()")
-        if any(isinstance(one, Seal) for one in self._plan.ops):
-            self._source.add("bound = len(shown).to_bytes(4, 'big') + shown")
-        if any(isinstance(one, Remade) for one in self._plan.ops):
-            self._source.add("making = Making(Release(event_id, subjects, secret, nonces, bulk), shown)")
+        takes = {type(one) for one in (*self._plan.ops, self._plan.key)}
+        if takes & {Seal, ShownId, Remade}:
+            said = f"rekeyed({self._key_of(subject)}[{REKEY}:{PSEUDONYM}], own)" if subject else "own[4:]"
+            self._source.add(f"shown = {said}")
+        if Seal in takes:
+            self._source.add("bound = ID + shown" if subject else "bound = own")
+        if Remade in takes:
+            paths = self._source.constant("SUBJECTS", tuple(self._subject_paths))
+            self._source.add(f"making = Making(release_of(own, {paths}, keys, secret, bulk, nonce), shown)")
 
     def _at(self, position: int) -> str:
         return f"p[{self._places[position]}]"
@@ -163,7 +212,7 @@ class ViewWriter:
         if subject not in self._keys:
             name = self._keys[subject] = f"k{len(self._keys)}"
             # None where the event names nobody there: then what needs the key raises.
-            self._source.begin(f"{name} = subjects.get({subject!r})")
+            self._source.begin(f"{name} = keys[{self._subject_paths.index(subject)}]  # {subject}")
         return self._keys[subject]
 
     def _name(self, kind: str) -> str:
@@ -180,9 +229,9 @@ class ViewWriter:
             case Seal():
                 return self._seal(one)
             case ShownId():
-                return "text_bytes(shown)"
+                return "SIZES[len(shown)], shown"
             case Pseudonym():
-                return self._in_place(one.part, one.path, lambda _: f"{self._key_of(one.path)}.pseudonym")
+                return self._pseudonym(one)
             case Noisy():
                 return self._noisy(one)
             case Coarse():
@@ -191,34 +240,41 @@ class ViewWriter:
                 return self._remade(one)
 
     def _seal(self, one: Seal) -> str:
-        binding = self._steps.binding
-        before, after = bound_to(binding, field_path(one.path), one.digest)
+        before, after = bound_to(self._steps.binding, field_path(one.path), one.digest)
         name = self._source.constant(f"AAD_{one.path}", after)
-        first = self._source.constant("AAD", before)
-        value, nonce, sealed = self._name("value"), self._name("nonce"), self._name("sealed")
-        key, cipher = self._cipher(one.subject)
-        take = "bulk.nonce(12)" if one.subject is None else "nonces(12)"
+        value, fresh, head, sealed = map(self._name, ("value", "nonce", "head", "sealed"))
+        handle, seal = self._cipher(one.subject, before)
+        take = "bulk.next()" if one.subject is None else "nonce()"
         self._source.add(
             f"# {one.path}",
             f"{value} = d[{self._at(one.first)}:{self._at(one.last + 1)}]",
-            f"{nonce} = {take}",
-            f"{sealed} = {cipher}({nonce}, pad({value}), {first} + {key}.handle + {name} + bound)",
+            f"{fresh} = {take}",
+            f"{head}, pad = SEALED[len({value})]",
+            f"{sealed} = {seal}({fresh}, {value} + pad, for_{handle} + {name} + bound)",
         )
-        return f"HEADS[len({sealed})], {key}.handle, {nonce}, {sealed}"
+        return f"{head}, {handle}, {fresh}, {sealed}"
 
-    def _cipher(self, subject: str | None) -> tuple[str, str]:
-        """Return the expressions of a key and of its encryption, made once for each event."""
-        key = "bulk" if subject is None else self._key_of(subject)
+    def _cipher(self, subject: str | None, before: bytes) -> tuple[str, str]:
+        """Return the expressions of a key's handle and of its encryption, made once for each event."""
         if subject not in self._ciphers:
-            name = self._ciphers[subject] = f"seal_{key}"
-            made = "bulk.cipher.encrypt" if subject is None else f"AESGCM({key}.key).encrypt"
-            self._source.add(f"{name} = {made}")
-        return key, self._ciphers[subject]
+            key = "bulk" if subject is None else self._key_of(subject)
+            handle, seal = self._ciphers[subject] = f"handle_{key}", f"seal_{key}"
+            first = self._source.constant("AAD", before)
+            if subject is None:
+                self._source.add(f"{handle} = bulk.handle", f"{seal} = bulk.encrypt")
+            else:
+                self._source.add(f"{handle} = {key}[:{KEY}]", f"{seal} = AESGCM({key}[{KEY}:{REKEY}]).encrypt")
+            self._source.add(f"for_{handle} = {first} + {handle}")
+        return self._ciphers[subject]
+
+    def _pseudonym(self, one: Pseudonym) -> str:
+        return self._in_place(one.part, one.path, lambda _: f"{self._key_of(one.path)}[{PSEUDONYM}:]", fits=True)
 
     def _noisy(self, one: Noisy) -> str:
         drawn = mechanism(one.rule, self._steps.leaves[one.path]).at(self._steps.scope, field_path(one.path))
         name = self._source.constant(f"noise_{one.path}", drawn)
-        return self._in_place(one.part, one.path, lambda value: f"{name}({value}, secret, event_id)")
+        # A noisy number is within what its type holds.
+        return self._in_place(one.part, one.path, lambda value: f"{name}({value}, secret, own)", fits=True)
 
     def _coarse(self, one: Coarse) -> str:
         leaf: Leaf = self._steps.leaves[one.path]
@@ -226,8 +282,8 @@ class ViewWriter:
         name = self._source.constant(f"coarse_{one.path}", change)
         return self._in_place(one.part, one.path, lambda value: f"{name}({value})")
 
-    def _in_place(self, part: int, path: str, change: Callable[[str], str]) -> str:
-        """Write a value in place of another; null stays null."""
+    def _in_place(self, part: int, path: str, change: Callable[[str], str], *, fits: bool = False) -> str:
+        """Write a value in place of another; null stays null. `fits`: what comes needs no look: a text is bytes."""
         node, wanted = self._parts[part].node, node_at(self._view, path)
         from_, nullable = self._writer.without_null(node)
         to, _ = self._view.without_null(wanted)
@@ -238,7 +294,7 @@ class ViewWriter:
         if isinstance(node, list) and not nullable:
             raise NotCompiled
         if not isinstance(node, list):
-            made = self._written(to, change(self._read(from_, self._at(part))))
+            made = self._written(to, change(self._read(from_, self._at(part))), fits=fits)
             self._source.add(f"{piece} = {made}")
             return piece
         null = 2 * [self._writer.kind(one) for one in node].index("null")
@@ -248,25 +304,27 @@ class ViewWriter:
         with self._source.block(f"if d[{self._at(part)}] == {null}:"):
             self._source.add(f"{piece} = {bytes((null,))!r}")
         with self._source.block("else:"):
-            made = self._written(to, change(self._read(from_, f"{self._at(part)} + 1")))
+            made = self._written(to, change(self._read(from_, f"{self._at(part)} + 1")), fits=fits)
             self._source.add(f"{piece} = {bytes((branch,))!r} + {made}")
         return piece
 
     def _read(self, node: Any, at: str) -> str:
         if self._writer.kind(node) == "string":
             return f"text_of(d, {at}).decode()"
+        if self._writer.kind(node) in _LIMITS:
+            return f"whole_at(d, {at})"
         read = self._source.constant(f"read_{self._writer.kind(node)}", decoder(self._writer, node))
         return f"{read}(d, {at})[0]"
 
-    def _written(self, node: Any, value: str) -> str:
+    def _written(self, node: Any, value: str, *, fits: bool) -> str:
         kind = self._view.kind(node)
         match kind:
             case "int" | "long":
-                return f"long_bytes(fits({value}, {_LIMITS[kind]}))"
+                return f"long_bytes({value})" if fits else f"long_bytes(fits({value}, {_LIMITS[kind]}))"
             case "double" | "float":
                 return f"{kind}_bytes({value})"
             case "string":
-                return f"text_bytes({value}.encode())"
+                return f"text_bytes({value})" if fits else f"text_bytes({value}.encode())"
             case "bytes":
                 return f"text_bytes({value})"
             case "fixed":
@@ -289,7 +347,7 @@ class ViewWriter:
             case ShownId():
                 return "shown"
             case Pseudonym():
-                return self._unless_null(one.part, f"{self._key_of(one.path)}.pseudonym.encode()")
+                return self._unless_null(one.part, f"{self._key_of(one.path)}[{PSEUDONYM}:]")
             case Copy():
                 return self._own_value(one.first)
         raise NotCompiled

@@ -60,10 +60,35 @@ def number_at(data: bytes, at: int) -> tuple[int, int]:
 
 def size_at(data: bytes, at: int) -> tuple[int, int]:
     """Return a length or count, and where it ends. Raises Unusual for one below 0."""
+    size, after = data[at], at + 1
+    if size > 0x7F:
+        byte = data[after]
+        if not 0 < byte < 0x80:
+            return _long_size_at(data, at)
+        size, after = size - 0x80 | byte << 7, after + 1
+    if size & 1:
+        raise Unusual
+    return size >> 1, after
+
+
+def _long_size_at(data: bytes, at: int) -> tuple[int, int]:
+    """As `size_at`, for three bytes and more."""
     size, at = number_at(data, at)
     if size < 0:
         raise Unusual
     return size, at
+
+
+def whole_at(data: bytes, at: int) -> int:
+    """Return the integer that begins at `at`, where the scan found one."""
+    byte = data[at]
+    number, shift = byte & 0x7F, 7
+    while byte > 0x7F:
+        at += 1
+        byte = data[at]
+        number |= (byte & 0x7F) << shift
+        shift += 7
+    return (number >> 1) ^ -(number & 1)
 
 
 SHARED = {"skip_long": skip_long, "skip_int": skip_int, "size_at": size_at, "Unusual": Unusual}

@@ -52,20 +52,34 @@ class CompiledView:
 class Written:
     """How events of one writer schema are read, and their views; None where only the slow path knows the view.
 
-    `scan(d)` gives positions, `facts(d, p)` (event id, month, references of subjects by path), `value(d, p)` what
-    predicates read. All raise where anything about the event is not as usual. For another back end: `origin`, where
-    the facts lie (`facts_at`), and where in `p` a position stands (`places`).
+    `scan(d)` gives positions, `facts(d, p)` the event's own id (framed), its day and the references of its subjects, in
+    the order of `subject_paths`; `value(d, p)` what predicates read. All raise where anything about the event is not as
+    usual. For another back end: `origin`, where the facts lie (`facts_at`), and where in `p` a position stands
+    (`places`).
     """
 
     schema_id: int
     scan: Callable[[bytes], tuple[int, ...]]
-    facts: Callable[[bytes, tuple[int, ...]], tuple[str, str, dict[str, bytes]]]
+    facts: Callable[[bytes, tuple[int, ...]], tuple[Any, ...]]
     value: Callable[[bytes, tuple[int, ...]], Mapping[str, Any]]
     views: tuple[CompiledView | None, ...]
     source: str
     origin: Origin
     facts_at: FactWriter
     places: Mapping[int, int]
+    subject_paths: tuple[str, ...]
+
+    @property
+    def head(self) -> bytes:
+        """What records of this writer begin with."""
+        return frame(self.schema_id, b"")
+
+    def read_by(self, number: int) -> list[tuple[int, int]]:
+        """Return between which places of `p` the predicate of a view reads."""
+        view = self.views[number]
+        parts = map(self.facts_at.predicated, view.program.predicate_paths if view else ())
+        numbers = {one.number for one in parts if one is not None}
+        return [(self.places[one], self.places[one + 1]) for one in sorted(numbers)]
 
 
 def compile_written(
@@ -101,6 +115,7 @@ def compile_written(
         origin=Origin(writer, parts),
         facts_at=facts,
         places=places,
+        subject_paths=tuple(contract.subject_paths),
     )
 
 
@@ -109,7 +124,8 @@ def _planned(contract: DataContract, origin: Origin, wanted: Wanted) -> tuple[Vi
     try:
         plan = plan_view(contract, origin.tree, steps, wanted.view_schema, wanted.program.agreement.id)
         head = frame(wanted.view_schema_id, b"")
-        return ViewWriter(plan, steps, origin, tree(wanted.view_schema), head), plan
+        paths = wanted.program.subject_paths
+        return ViewWriter(plan, steps, paths, origin, tree(wanted.view_schema), head), plan
     except NotCompiled:
         return None
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from ...schemas.contract import DataContract
 from ..compiled.facts import Months
 from ..event_work import EventWork
-from ..one_by_one import OneByOne, Task
+from ..one_by_one import Task
 from ..outcome import Outcome
+from ..python.batch_work import PythonWork
 from ..served import Served, WorkerKeys
 from .programs import Programs
 from .run import Run
@@ -17,20 +18,21 @@ from .scanned_batch import ScannedBatch
 
 
 class BatchWork:
-    """Does batches whole; those about which the extension can do nothing, event by event.
+    """Does batches whole; those about which the extension can do nothing are for Python (`otherwise`).
 
-    So it does where a view is left to Python: to stop at it in every event takes longer than Python does for them all.
+    So are those where a view is left to Python: to stop at it in every event takes longer than Python takes for all.
     """
 
     WHOLE_ONLY = True
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - each is a noun of its own
         self,
         contract: DataContract,
         served: Sequence[Served],
         store: WorkerKeys,
         work: EventWork,
         programs: Programs,
+        otherwise: PythonWork,
     ) -> None:
         self._contract = contract
         self._served = served
@@ -38,14 +40,14 @@ class BatchWork:
         self._secret = store.keys.reference_secret()
         self._work = work
         self._programs = programs
-        self._one_by_one = OneByOne(work, store.keys)
+        self._otherwise = otherwise
         self._months = Months()
 
     def process(self, task: Task, outcome: Outcome) -> None:
         """Add to `outcome` what follows from the batch. Raises as `LaneProgram.process`."""
         lane = self._programs.lane(task.batch) if self._served else None
         if lane is None or (self.WHOLE_ONLY and not self._programs.whole):
-            self._one_by_one.process(task, outcome)
+            self._otherwise.process(task, outcome)
             return
         scan = lane.scan(list(task.batch), self._secret)
         batch = ScannedBatch(self._contract, self._served, self._work, task, scan, self._programs, self._months)

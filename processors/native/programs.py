@@ -1,6 +1,7 @@
 """The programs of a lane as the extension holds them, one writer after the other as they are met."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from ...schemas.confluent_wire import HEAD_BYTES
 from ...schemas.contract import DataContract
@@ -13,6 +14,21 @@ from .program import Data, writer_data
 
 Reads = list[list[tuple[int, int]]]
 """By writer, the places between which a predicate reads."""
+
+
+class ProgramsMet(Protocol):
+    """The programs of the writers met so far."""
+
+    @property
+    def writers(self) -> Sequence[Written]: ...
+
+    def reads(self, number: int) -> Reads:
+        """Return what the predicate of a view reads."""
+        ...
+
+    def knows(self, writer: int, number: int) -> bool:
+        """Say whether a view of a writer's events is made by a program."""
+        ...
 
 
 class Programs:
@@ -42,7 +58,7 @@ class Programs:
 
     def reads(self, number: int) -> Reads:
         """Return what the predicate of a view reads."""
-        return [_read(one, number) for one in self.writers]
+        return [one.read_by(number) for one in self.writers]
 
     def knows(self, writer: int, number: int) -> bool:
         """Say whether the extension makes a view of a writer's events."""
@@ -60,10 +76,3 @@ class Programs:
         self._data.append(data)
         self.writers.append(written)
         self.whole &= all(view is not None for view in data[-1])
-
-
-def _read(written: Written, number: int) -> list[tuple[int, int]]:
-    view, facts = written.views[number], written.facts_at
-    parts = map(facts.predicated, view.program.predicate_paths if view else ())
-    numbers = {one.number for one in parts if one is not None}
-    return [(written.places[one], written.places[one + 1]) for one in sorted(numbers)]

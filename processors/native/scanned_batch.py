@@ -18,7 +18,7 @@ from ..served import Served
 from .batch_keys import Subjects, batch_keys
 from .columns import DECISIONS, NOTHING, Column, Said, after, code
 from .extension import Key, Scan
-from .programs import Programs
+from .programs import ProgramsMet
 
 _disclosure = partial(tuple.__new__, Disclosure)
 _WITHHELD = {number: Reason(DECISIONS[number]) for number in range(1, len(DECISIONS) - 1)}
@@ -34,7 +34,7 @@ class ScannedBatch:
         work: EventWork,
         task: Task,
         scan: Scan,
-        programs: Programs,
+        programs: ProgramsMet,
         months: Months,
     ) -> None:
         self._contract = contract

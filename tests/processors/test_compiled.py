@@ -7,14 +7,22 @@ from avro_strategies import record_schemas, values
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from penstock.processors.compiled.making import PADS, long_bytes, pad
-from penstock.processors.compiled.scanning import SHARED, NotCompiled, Unusual, number_at, scan_source
+from penstock.processors.compiled.making import SEALED, SIZES, long_bytes
+from penstock.processors.compiled.scanning import (
+    SHARED,
+    NotCompiled,
+    Unusual,
+    number_at,
+    scan_source,
+    size_at,
+    whole_at,
+)
 from penstock.processors.compiled.source import SourceText
 from penstock.processors.compiled.spans import covering, spans
 from penstock.schemas.avro_tree import emit, tree
 from penstock.schemas.codec import Codec
 from penstock.schemas.confluent_wire import HEAD_BYTES
-from penstock.schemas.encrypted import padded
+from penstock.schemas.encrypted import HANDLE_BYTES, NONCE_BYTES, TAG_BYTES, Sealed, padded
 from penstock.schemas.errors import RecordError
 
 HEAD = bytes(HEAD_BYTES)
@@ -164,9 +172,25 @@ def test_numbers_are_read_and_written_as_the_codec_does(number):
     assert number_at(raw + b"\x7f", 0) == (number, len(raw))
 
 
-@given(st.binary(max_size=3 * len(PADS)))
-def test_short_and_long_values_are_padded_alike(value):
-    assert pad(value) == padded(value)
+@given(st.binary(max_size=700))
+def test_what_follows_from_a_size_is_the_same_for_every_value(value):
+    head, pad = SEALED[len(value)]
+    assert value + pad == padded(value)
+    sealed = Sealed(bytes(HANDLE_BYTES), bytes(NONCE_BYTES), bytes(len(value + pad) + TAG_BYTES)).to_bytes()
+    assert head + sealed[1:] == Codec("bytes").encode(sealed)
+    assert SIZES[len(value)] + value == Codec("bytes").encode(value)
+
+
+@given(st.integers(0, 2**62))
+def test_sizes_in_two_bytes_and_more_are_read_as_the_codec_does(size):
+    assert size_at(long_bytes(size) + b"\x7f", 0) == (size, len(long_bytes(size)))
+    with pytest.raises(Unusual):
+        size_at(long_bytes(-1 - size), 0)
+
+
+@given(st.integers(-(2**63), 2**63 - 1))
+def test_a_number_that_the_scan_found_is_read_as_the_codec_does(number):
+    assert whole_at(b"\x01" + Codec("long").encode(number), 1) == number
 
 
 def test_source_shows_names_and_not_what_they_stand_for():

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.processors.encrypt import BulkKey, open_, seal
+from penstock.processors.encrypt import BulkKey, BulkUses, open_, seal
 from penstock.schemas.encrypted import HEAD_BYTES, padded, padded_size, sealed_from, unpadded
 from penstock.schemas.errors import KeyUnavailableError, RecordError
 
@@ -123,6 +123,27 @@ def test_a_bulk_key_never_gives_a_nonce_twice_to_threads():
         worker.join()
     assert Counter(given_out).most_common(1)[0][1] == 1
     assert len(given_out) == 20_000
+
+
+def test_uses_set_aside_are_given_in_order_and_what_is_left_goes_back():
+    bulk, given_out = BulkKey(KEY.handle, KEY.key), []
+    for count in (3, 0, 5, 4, 9):
+        uses = BulkUses(bulk, 4)
+        given_out += [uses.next() for _ in range(count)]
+        uses.end()
+        with pytest.raises(KeyUnavailableError, match="given back"):
+            uses.nonce(12)
+        given_out.append(bulk.nonce(12))
+    assert given_out == [number.to_bytes(12, "big") for number in range(26)]
+
+
+def test_uses_end_with_their_key(monkeypatch):
+    monkeypatch.setattr(BulkKey, "MOST_USES", 6)
+    uses = BulkUses(BulkKey(KEY.handle, KEY.key), 4)
+    assert len({uses.next() for _ in range(4)}) == 4
+    with pytest.raises(KeyUnavailableError, match="used up"):
+        uses.next()
+    assert "6b6b" not in repr(uses)
 
 
 def _use_in_child(bulk, results):

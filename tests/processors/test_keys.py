@@ -1,5 +1,7 @@
 """Derivations: golden values, injective framing, and that every part of a context matters."""
 
+import base64
+import hashlib
 import itertools
 import json
 from pathlib import Path
@@ -8,8 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.processors.keys import agreement_key, derived, rekeyed_event_id, subject_reference
-from penstock.schemas.encrypted import framed
+from penstock.processors.keys import (
+    agreement_key,
+    base32,
+    derived,
+    referencing,
+    rekeyed,
+    rekeyed_event_id,
+    subject_reference,
+)
+from penstock.processors.noise import NoiseSecret
+from penstock.schemas.encrypted import framed, framed_one
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "derivations.json").read_text())
 SECRET = bytes(range(32))
@@ -52,3 +63,21 @@ def test_a_rekeyed_event_id_is_26_small_characters():
 def test_a_secret_of_another_size_is_refused():
     with pytest.raises(ValueError, match="32 bytes"):
         derived(b"short", 32, b"x")
+    for short in (referencing, NoiseSecret, lambda secret: rekeyed(secret, b"x")):
+        with pytest.raises(ValueError, match="32 bytes"):
+            short(b"short")
+
+
+@given(st.binary(min_size=32, max_size=32), st.text(), st.binary(max_size=300))
+def test_derivations_in_their_quick_forms_are_the_same(secret, text, about):
+    raw = text.encode()
+    assert referencing(secret)(raw) == subject_reference(secret, text)
+    assert rekeyed(secret, framed_one(raw)) == rekeyed_event_id(secret, text).encode()
+    assert [NoiseSecret(secret).seed(one) for one in (b"", about)] == [
+        hashlib.blake2b(one, digest_size=64, key=secret).digest() for one in (b"", about)
+    ]
+
+
+@given(st.binary(min_size=16, max_size=16))
+def test_base_32_is_the_librarys(raw):
+    assert base32(raw) == base64.b32encode(raw).decode().rstrip("=").lower()

@@ -9,9 +9,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import penstock.processors
-from penstock.processors.sampler import Bits, discrete_laplace
+from penstock.processors import sampler
+from penstock.processors.sampler import Bits, discrete_laplace, drawing
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "noise.json").read_text())
 
@@ -101,3 +104,23 @@ def test_no_ordinary_random_generator_or_clock_is_imported(name):
             imported |= {(node.module or "").partition(".")[0]} if not node.level else set()
     assert not imported & FORBIDDEN
     assert "urandom" not in source
+
+
+@given(st.binary(min_size=64, max_size=64), st.fractions(min_value=Fraction(1, 50), max_value=10**9))
+def test_written_out_it_draws_the_same(from_seed, scale):
+    assert drawing(scale)(from_seed) == discrete_laplace(Bits(from_seed), scale)
+
+
+def test_what_takes_more_than_a_block_of_bits_is_drawn_the_plain_way():
+    scale, plain = Fraction(10) ** 60, sampler.discrete_laplace
+    with pytest.MonkeyPatch.context() as patch:
+        asked = []
+        patch.setattr(sampler, "discrete_laplace", lambda bits, one: asked.append(1) or plain(bits, one))
+        drawn = [drawing(scale)(seed(f"long {number}")) for number in range(200)]
+    assert 20 < len(asked) < 200
+    assert drawn == [plain(Bits(seed(f"long {number}")), scale) for number in range(200)]
+
+
+def test_written_out_a_scale_must_be_above_0_too():
+    with pytest.raises(ValueError, match="above 0"):
+        drawing(Fraction(0))
