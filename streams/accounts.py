@@ -2,8 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 
-from ..processors.outcome import Input, Outcome, Refused
+from ..processors.outcome import Input, Outcome, Output, Refused
 from ..processors.quarantine import QuarantineSealer
 from ..schemas.audit import Counts, ExchangeAudit
 from ..schemas.disclosure import DisclosureForm
@@ -13,6 +14,8 @@ from ..schemas.versioned import pack
 from .source import Source
 from .topics import AUDIT, DISCLOSURES, LANES, quarantine_topic
 from .work import Record
+
+_output = partial(tuple.__new__, Output)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,11 @@ class Accounts:
         )
         return Record(AUDIT, pack(audit.to_record()), key=self._dataset.encode())
 
-    def disclosures(self, outcome: Outcome, made: Made) -> list[Record]:
+    def disclosures(self, outcome: Outcome, made: Made) -> list[Output]:
         """Return a record for each data subject of each personal event."""
-        form = DisclosureForm(self._dataset, self._topic, made.at_ms, made.generation)
+        value = DisclosureForm(self._dataset, self._topic, made.at_ms, made.generation).value
         return [
-            Record(DISCLOSURES, form.value(subject, source.partition, source.offset, decisions), subject)
+            _output((DISCLOSURES, 0, subject, value(subject, source.partition, source.offset, decisions)))
             for subject, source, decisions in outcome.disclosures
         ]
 

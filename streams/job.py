@@ -20,9 +20,8 @@ class Inbound(NamedTuple):
     @classmethod
     def of(cls, message: Message) -> Self:
         """Return the record that a message of the client carries."""
-        return cls(
-            message.partition() or 0, message.offset() or 0, message.key(), message.value(), message.timestamp()[1]
-        )
+        partition, offset, appended_ms = message.partition() or 0, message.offset() or 0, message.timestamp()[1]
+        return tuple.__new__(cls, (partition, offset, message.key(), message.value(), appended_ms))
 
 
 class Work(Protocol):

@@ -22,6 +22,7 @@ from .refusals import OF_SIZE, OF_TOPIC
 from .settings import Cluster
 from .suspects import Suspects
 from .transaction import TransactionalProducer
+from .uncollected import uncollected
 from .unreturning import leaving
 from .watchdog import PREPARE_S, Watchdog
 
@@ -124,7 +125,8 @@ class Runner:
     def _do(self, batch: list[Inbound]) -> int:
         """Do a batch; 0 when it must be done again."""
         try:
-            self._transact_batch(batch)
+            with uncollected():
+                self._transact_batch(batch)
         except (NotTaken, TopicMissing) as refused:
             self._again(refused)
             self._refused(refused.topics)

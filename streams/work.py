@@ -28,7 +28,7 @@ class Batch:
     """
 
     audit: Record
-    disclosures: Sequence[Record]
+    disclosures: Sequence[Output]
     quarantine: Sequence[Record]
     states: Sequence[Record]
     releases: Sequence[Output]
@@ -40,7 +40,7 @@ class Batch:
     def produce(self, transaction: Transaction) -> None:
         _own(transaction, [self.audit])
         passing("audit_produced")
-        _own(transaction, self.disclosures)
+        transaction.produce_all(self.disclosures)
         passing("disclosures_produced")
         _own(transaction, self.quarantine)
         passing("quarantine_produced")
