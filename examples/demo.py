@@ -15,13 +15,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mqtt_broker import MqttBroker
 
+from penstock.ops.documents.load import load
+from penstock.ops.documents.register_key import register_key
+from penstock.ops.home import Home
+from penstock.ops.recipient_keys import new_key, read_key
+
 ROOT = Path(__file__).resolve().parents[1]
 EVENTS = 20_000
 RATE = 500
+VALID = datetime(2026, 1, 1, tzinfo=UTC), datetime(2036, 1, 1, tzinfo=UTC)
 
 
 def main() -> int:
@@ -36,6 +43,7 @@ def main() -> int:
         return 3
     directory = ROOT / ".build" / "demo" / arguments.example
     copy(source, directory)
+    seal(directory)
     if (source / "sensors.py").exists():
         try:
             return fed(source, directory, once=arguments.once)
@@ -48,6 +56,20 @@ def main() -> int:
 def copy(source: Path, directory: Path) -> None:
     """Copy the documents; what running left in `directory` before stays."""
     shutil.copytree(source, directory, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+
+
+def seal(directory: Path) -> None:
+    """Give each recipient of encrypted fields a sealing key: in earnest each makes its own, on its own machine.
+
+    The private halves stay in `directory` between runs, where `penstock read --in` finds them.
+    """
+    for member in load(directory).charter.members:
+        if member.unsealed_keys is not None:
+            folder = Home(directory).recipient_keys(member.id)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = folder / "demo.key"
+            key = read_key(file) if file.exists() else new_key(member.id, "demo", file)
+            register_key(directory, member.id, key.registered(*VALID))
 
 
 def generate(source: Path, directory: Path, *options: str) -> list[str]:

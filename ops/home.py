@@ -43,6 +43,10 @@ class Home:
         """Kafka passwords, one file a principal."""
         return self.state / "credentials"
 
+    def recipient_keys(self, member: str) -> Path:
+        """Sealing keys of a member whose recipient reads here too, as in a demonstration."""
+        return self.state / "recipient-keys" / member
+
     def make(self) -> None:
         """Create the state directories, readable by their owner only."""
         for folder in (self.state, self.run, self.tokens, self.credentials):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ class PartnerConfig:
     """How the recipient of one agreement reads. `user` is its Kafka user, None where the cluster's operator says it.
 
     `registry` is where schemas are; `own_registry`: at the gateway, which takes the token as a password there.
+    `sealing_keys`: the ids of its keys that the charter names and that are not over; none where keys come unsealed.
     """
 
     agreement: str
@@ -36,6 +38,7 @@ class PartnerConfig:
     gateway: str
     registry: str
     own_registry: bool
+    sealing_keys: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:
@@ -88,13 +91,15 @@ class PartnerConfig:
 
 def partner_config(directory: Path, agreement: str) -> PartnerConfig:
     """Return how the recipient of `agreement` reads. Raises ConfigurationError when it is not in force."""
-    wiring = Wiring(directory)
-    held = held_agreement(generation_in_force(wiring), agreement)
+    wiring, now = Wiring(directory), datetime.now(UTC)
+    generation = generation_in_force(wiring)
+    held = held_agreement(generation, agreement)
     if not counts(held, now_ms()):
         state = "over" if held.status == "in_force" else held.status
         raise ConfigurationError(f"`{agreement}` is {state}: there is nothing to be read", place=agreement)
     named, registry = wiring.ecosystem.cluster, wiring.ecosystem.registry
     cluster, member = wiring.cluster(), held.agreement.recipient
+    said = generation.charter.member(member)
     managed = not isinstance(named, NamedCluster) or named.access == "managed"
     return PartnerConfig(
         agreement=agreement,
@@ -107,4 +112,5 @@ def partner_config(directory: Path, agreement: str) -> PartnerConfig:
         gateway=wiring.gateway_url(),
         registry=registry.url if isinstance(registry, NamedRegistry) else wiring.gateway_url(),
         own_registry=not isinstance(registry, NamedRegistry),
+        sealing_keys=tuple(key.id for key in said.sealing_keys if now < key.valid.until) if said else (),
     )

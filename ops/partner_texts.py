@@ -6,6 +6,7 @@ Secrets come from variables of the environment when the client runs; none is in 
 from collections.abc import Callable, Mapping
 
 from .partner_config import CA_FILE, KAFKA_CA_FILE, PASSWORD, TOKEN, USER, PartnerConfig
+from .recipient_keys import KEY_FILES
 
 
 def text_for(kind: str, config: PartnerConfig) -> str:
@@ -26,12 +27,13 @@ def python_text(config: PartnerConfig) -> str:
     )
     elsewhere = "" if config.own_registry else f",\n        registry={config.registry!r}"
     variables = ", ".join([*config.from_environment().values(), TOKEN])
+    private = f"; {KEY_FILES} for `opened`: {_files_of(config)}" if config.sealing_keys else ""
     return f'''"""Prints the view of agreement {config.agreement} as {config.member}, one record a line, until stopped.
 
 python THIS_FILE [stock]   needs confluent-kafka[avro,schemaregistry]; encrypted fields stay closed
 python THIS_FILE opened    needs penstock; encrypted fields are opened with keys from the gateway
 
-Variables: {variables}; {CA_FILE} where the gateway's authority is private.
+Variables: {variables}; {CA_FILE} where the gateway's authority is private{private}.
 """
 
 import os
@@ -129,6 +131,10 @@ def kcat_text(config: PartnerConfig) -> str:
 
 
 KINDS: Mapping[str, Callable[[PartnerConfig], str]] = {"python": python_text, "java": java_text, "kcat": kcat_text}
+
+
+def _files_of(config: PartnerConfig) -> str:
+    return f"the file of your sealing key {' or '.join(config.sealing_keys)}"
 
 
 def _from_environ(config: PartnerConfig) -> dict[str, str]:

@@ -9,6 +9,7 @@ import typer
 
 from ..schemas.errors import KeyUnavailableError, RecordError
 from .recipient import open_view
+from .recipient_keys import KEY_FILES
 
 
 def records(
@@ -42,7 +43,9 @@ def _access(directory: Path, agreement: str, gateway: str) -> dict[str, Any]:
 
     wiring = Wiring(directory)
     recipient = held_agreement(generation_in_force(wiring), agreement).agreement.recipient
+    here = sorted(wiring.home.recipient_keys(recipient).glob("*.key"))
     return {
+        "key_files": [] if KEY_FILES in os.environ else here,
         "gateway": gateway or wiring.gateway_url(),
         "token": wiring.token_of(recipient),
         "ca_file": wiring.gateway_ca(),

@@ -2,9 +2,10 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from ..streams.reader import Framed, TopicReader
 from ..streams.registry_client import RegistryClient
 from ..streams.settings import Cluster
 from .key_client import GatewayClient, KeyCache
+from .recipient_keys import read_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,7 @@ def open_view(  # noqa: PLR0913 - what a recipient was given
     token: str = "",
     ca_file: str | None = None,
     certificate: Certificate | None = None,
+    key_files: Sequence[str | Path] = (),
     bootstrap: str | None = None,
     security: Mapping[str, str] | None = None,
     registry: str | None = None,
@@ -189,14 +192,16 @@ def open_view(  # noqa: PLR0913 - what a recipient was given
 
     `gateway` is its URL and `token` yours; `certificate`, the files of a client certificate and its key, may stand in
     for a token. `ca_file`, else the variable PENSTOCK_CA_FILE, names the certificates to trust instead of the system's.
+    `key_files`, else PENSTOCK_KEY_FILE, are the files of your sealing keys, to which keys of encrypted fields come
+    sealed; of several that are valid the newest is used.
     `bootstrap` and `security` (librdkafka's names) say how you reach Kafka, `registry` (a URL) and `registry_login`
     (user, password) how you reach the schema registry; without them the gateway's word is taken, so that of `security`
     user and password suffice. Starts at the earliest record retained, or with `from_end` at what comes from now on.
     Raises RefusedError for a wrong token, another's agreement or a gateway that we do not trust, UnavailableError when
-    something does not answer.
+    something does not answer, ConfigurationError for a file that cannot be used.
     """
     trusted = ca_file or os.environ.get("PENSTOCK_CA_FILE") or None
-    client = GatewayClient(gateway, token, ca_file=trusted, certificate=certificate)
+    client = GatewayClient(gateway, token, ca_file=trusted, certificate=certificate, sealing_keys=read_keys(key_files))
     where = client.agreement(agreement)
     cluster = Cluster(bootstrap or str(where["bootstrap"]), {**where.get("security", {}), **(security or {})})
     reader = TopicReader(cluster, str(where["topic"]), from_end=from_end)

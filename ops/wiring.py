@@ -28,6 +28,7 @@ from .processes import read_status
 from .settings import cluster_of, from_environment
 from .store.credentials import CredentialStore
 from .store.engine import open_sqlite, open_url
+from .store.hand_outs import HandOutStore
 from .store.key_store import SqlKeyStore
 from .store.kms_file import FileKms
 from .store.observed import ObservedKeyStore, ObservedKms
@@ -92,6 +93,9 @@ class Wiring:
     def role_pass(self) -> RolePass:
         """Return how our own roles prove themselves to the gateway."""
         return RolePass(self.key_store().registry_secret, now_ms)
+
+    def hand_outs(self) -> HandOutStore:
+        return HandOutStore(self._engine)
 
     def receipts(self) -> ReceiptStore:
         return ReceiptStore(self._engine)

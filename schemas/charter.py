@@ -2,11 +2,12 @@
 
 import base64
 import binascii
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator
 
 from .model import CountryCode, Duration, Iri, Model, Slug, Text
+from .sealing_key import SealingKey
 
 KEY_PREFIX = "ed25519:"
 
@@ -33,7 +34,9 @@ PublicKey = Annotated[str, AfterValidator(_is_public_key)]
 class Member(Model):
     """A public body (or an operator) that takes part.
 
-    `public_key` is `ed25519:` and the base64 of the 32 raw bytes; a member without one cannot sign.
+    `public_key` is `ed25519:` and the base64 of the 32 raw bytes; a member without one cannot sign. Keys of encrypted
+    fields are handed to it sealed to one of its `sealing_keys`; without any, only where `unsealed_keys` says why they
+    may come as they are.
     """
 
     id: Slug
@@ -41,6 +44,12 @@ class Member(Model):
     country: CountryCode
     roles: tuple[Literal["provider", "recipient", "operator"], ...]
     public_key: PublicKey | None = None
+    sealing_keys: tuple[SealingKey, ...] = ()
+    unsealed_keys: Text | None = None
+
+    def sealing_key(self, key_id: str) -> SealingKey | None:
+        """Return the sealing key of that id, None when there is none."""
+        return next((key for key in self.sealing_keys if key.id == key_id), None)
 
 
 class Term(Model):
@@ -82,3 +91,15 @@ class Charter(Model):
     def member(self, member_id: str) -> Member | None:
         """Return the member of that id, None when there is none."""
         return next((member for member in self.members if member.id == member_id), None)
+
+
+_LATER_KEYS = frozenset(("sealing_keys", "unsealed_keys"))
+
+
+def charter_record(charter: Charter) -> dict[str, Any]:
+    """Return a charter as plain JSON. Members' keys that came later are left out while they say nothing."""
+    record = charter.model_dump(mode="json", by_alias=True)
+    record["members"] = [
+        {key: value for key, value in member.items() if value or key not in _LATER_KEYS} for member in record["members"]
+    ]
+    return record

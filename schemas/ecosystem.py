@@ -67,7 +67,7 @@ class Gateway(Model):
 
     Without `listen` it is a free port of this machine, over plain HTTP. `client_ca_file` says whose client certificates
     are believed, `ca_file` whose certificate of the gateway, else the system's. `url` is where others reach it, also
-    roles on other machines.
+    roles on other machines. `keys_per_second` is how fast one recipient is handed keys.
     """
 
     listen: ListenAddress | None = None
@@ -76,6 +76,7 @@ class Gateway(Model):
     client_ca_file: Text | None = None
     ca_file: Text | None = None
     url: HttpUrl | None = None
+    keys_per_second: Annotated[int, Field(gt=0)] = 5_000
 
     @property
     def host(self) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from .agreement import Agreement
 from .canonical import digest
-from .charter import Charter
+from .charter import Charter, charter_record
 from .contract import Classification, ContractField, DataContract, PersonalData
 from .contract_quality import quality_from, quality_record
 
@@ -115,7 +115,7 @@ def to_record(generation: Generation) -> dict[str, Any]:
         "generation": generation.number,
         "at_ms": generation.at_ms,
         "ecosystem": generation.ecosystem,
-        "charter": generation.charter.model_dump(mode="json", by_alias=True),
+        "charter": charter_record(generation.charter),
         "contracts": {
             key: {
                 "contract": contract_record(held.contract),

@@ -34,7 +34,8 @@ def read(  # noqa: PLR0913 - a command's options
 ) -> None:
     """Read a view as its recipient: one JSON object a line, encrypted fields opened with keys from the gateway.
 
-    The token comes from PENSTOCK_TOKEN, or from the ecosystem's own state where `up` left one.
+    The token comes from PENSTOCK_TOKEN, or from the ecosystem's own state where `up` left one; the private sealing key
+    from the file that PENSTOCK_KEY_FILE names, or likewise.
     """
     from ..reading import records
 

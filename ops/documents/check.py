@@ -13,6 +13,7 @@ from .rules_charter import charter_findings
 from .rules_contracts import contract_findings
 from .rules_edges import connector_findings, scenario_findings, signature_findings
 from .rules_fields import coverage_findings, fit_findings
+from .rules_keys import hand_out_findings, sealing_key_findings
 from .rules_notes import note_findings
 from .rules_safeguards import number_findings, predicate_findings, role_findings
 from .rules_terms import dataset_findings, terms_findings
@@ -23,6 +24,7 @@ def check(documents: Documents, at_ms: int) -> list[Finding]:
     found = [
         *documents.notices,
         *charter_findings(documents),
+        *sealing_key_findings(documents, at_ms),
         *contract_findings(documents),
         *terms_findings(documents, at_ms),
         *connector_findings(documents),
@@ -60,6 +62,7 @@ def _case_findings(case: Case) -> Iterator[Finding]:
         *number_findings(case),
         *role_findings(case),
         *predicate_findings(case),
+        *hand_out_findings(case),
     ]
     yield from found
     yield from note_findings(case)

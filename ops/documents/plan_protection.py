@@ -203,8 +203,17 @@ def charter_losses(old: Record, new: Record) -> Iterator[Loss]:
         added = sorted({*new[key]} - {*old[key]})
         if added:
             yield key, f"newly permitted: {', '.join(added)}"
+    yield from _unsealed(old, new)
     yield from _longer_retention(old, new)
     yield from _joined_domains(old, new)
+
+
+def _unsealed(old: Record, new: Record) -> Iterator[Loss]:
+    """Yield members whose keys will be handed out as they are."""
+    before = {one["id"] for one in old["members"] if one.get("unsealed_keys")}
+    added = sorted(one["id"] for one in new["members"] if one.get("unsealed_keys") and one["id"] not in before)
+    if added:
+        yield "members", f"keys are handed out unsealed: {', '.join(added)}"
 
 
 def _longer_retention(old: Record, new: Record) -> Iterator[Loss]:

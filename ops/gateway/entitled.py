@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from ...schemas.charter import Member
 from ...schemas.generation import AgreementInForce, Generation
 
 
@@ -15,8 +16,12 @@ class Entitled:
 
     def knows(self, member: str | None) -> bool:
         """Say whether the charter in force names `member`."""
+        return member is not None and self.member(member) is not None
+
+    def member(self, member: str) -> Member | None:
+        """Return what the charter in force says of `member`, None when it does not name it."""
         generation = self._current()
-        return generation is not None and member is not None and generation.charter.member(member) is not None
+        return generation.charter.member(member) if generation else None
 
     def agreement(self, member: str | None, agreement: str) -> AgreementInForce | None:
         """Return an agreement of which `member` is the recipient, None unless it is in force and lasts."""

@@ -3,27 +3,26 @@
 Unknown and foreign handles and agreements get the same refusal, so that asking tells nothing.
 """
 
-import base64
-import binascii
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime
+from math import ceil
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ...connectors.http.rate import Rate
 from ...schemas.errors import KeyUnavailableError, RefusedError, UnavailableError
 from ...schemas.generation import AgreementInForce
-from ...schemas.ports import KeyStore
 from .doors import ASKED_FOR, KEYS, Doors, TurnedAwayError
 from .entitled import Entitled
+from .hand_out import HandingOut, SealingRefusedError
+from .key_request import Asked, BadRequestError, asked_for
 
-MOST_HANDLES = 1_000
-MOST_BYTES = 64 * 1024
-HANDLE_BYTES = 8
+LEAST_COST = 100
+"""So many keys a message counts as at least: a small one is work, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +38,14 @@ class Where:
 
 
 class KeyDesk:
-    """Answers recipients; `where` is told to them."""
+    """Answers recipients; `where` is told to them. `rate` says how many keys a second one recipient may ask for."""
 
-    def __init__(self, doors: Doors, keys: KeyStore, entitled: Entitled, where: Where) -> None:
+    def __init__(self, doors: Doors, handing_out: HandingOut, entitled: Entitled, where: Where, rate: Rate) -> None:
         self._doors = doors
-        self._keys = keys
-        self._entitled_to = entitled.agreement
+        self._handing_out = handing_out
+        self._entitled_to = entitled
         self._where = where
+        self._rate = rate
 
     def routes(self) -> list[Route]:
         return [
@@ -67,42 +67,79 @@ class KeyDesk:
                 "bootstrap": self._where.bootstrap,
                 "registry": self._where.registry,
                 "security": dict(self._where.security),
+                "sealed_to": self._sealed_to(held.agreement.recipient),
             }
         )
 
+    def _sealed_to(self, recipient: str) -> list[str]:
+        """Return the ids of the sealing keys that are valid now, the newest first."""
+        member, now = self._entitled_to.member(recipient), datetime.now(UTC)
+        valid = [key for key in member.sealing_keys if key.is_valid(now)] if member else []
+        return [key.id for key in sorted(valid, key=lambda key: key.valid.from_, reverse=True)]
+
     async def _hand_out(self, request: Request) -> Response:
         held = await run_in_threadpool(self._entitled, request)
-        handles = _handles(await _body(request))
-        keys = await run_in_threadpool(self._keys.open_keys, held.agreement.id, handles)
-        found = {handle.hex(): base64.b64encode(key).decode() for handle, key in keys.items()}
-        return JSONResponse({"keys": found}, headers={"cache-control": "no-store"})
+        asked = await asked_for(request)
+        recipient = held.agreement.recipient
+        wait_s = self._rate.wait_s(recipient)
+        if wait_s:
+            self._doors.count(KEYS, recipient, "rate")
+            raise _TooFastError(wait_s)
+        self._rate.spend(recipient, max(len(asked.handles), LEAST_COST))
+        body = await run_in_threadpool(self._answer, held, asked)
+        return JSONResponse(body, headers={"cache-control": "no-store"})
+
+    def _answer(self, held: AgreementInForce, asked: Asked) -> dict[str, object]:
+        agreement, recipient = held.agreement.id, held.agreement.recipient
+        member = self._entitled_to.member(recipient)
+        if member is None:
+            raise _ForeignError(_NOT_YOURS)
+        try:
+            return self._handing_out.answer(agreement, member, asked, lambda: self._still(agreement, recipient))
+        except SealingRefusedError:
+            self._doors.count(KEYS, recipient, "sealing_key")
+            raise
+
+    def _still(self, agreement: str, recipient: str) -> None:
+        if self._entitled_to.agreement(recipient, agreement) is None:
+            self._doors.count(KEYS, recipient, "authorization")
+            raise _ForeignError(_NOT_YOURS)
 
     def _entitled(self, request: Request) -> AgreementInForce:
         """Return the agreement if the caller is its recipient and it is in force. Raises RefusedError otherwise."""
         member = self._doors.enter(request, KEYS).member
-        held = self._entitled_to(member, request.path_params["agreement"])
+        held = self._entitled_to.agreement(member, request.path_params["agreement"])
         if held is None:
             self._doors.count(KEYS, member, "authorization")
-            raise _ForeignError("no such agreement of yours is in force")
+            raise _ForeignError(_NOT_YOURS)
         return held
+
+
+_NOT_YOURS = "no such agreement of yours is in force"
 
 
 class _ForeignError(RefusedError):
     """Authenticated, but not entitled."""
 
 
-class _BadRequestError(RefusedError):
-    """The request itself is malformed."""
+class _TooFastError(RefusedError):
+    """More keys were asked for than the rate allows; `wait_s` says when to ask again."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__("more keys were asked for than this gateway hands out in that time")
+        self.wait_s = wait_s
 
 
 def _guarded(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         try:
             return await handler(request)
-        except _BadRequestError as error:
+        except BadRequestError as error:
             return _error(400, error)
-        except _ForeignError as error:
+        except (_ForeignError, SealingRefusedError) as error:
             return _error(403, error)
+        except _TooFastError as error:
+            return _error(429, error)
         except TurnedAwayError as error:
             return _error(error.status, error)
         except (UnavailableError, KeyUnavailableError) as error:
@@ -117,29 +154,6 @@ async def _health(_request: Request) -> Response:
 
 def _error(status: int, error: Exception) -> JSONResponse:
     headers = {"www-authenticate": ASKED_FOR} if status == 401 else {}
+    if isinstance(error, _TooFastError):
+        headers = {"retry-after": str(ceil(error.wait_s))}
     return JSONResponse({"error": str(error)}, status_code=status, headers=headers)
-
-
-async def _body(request: Request) -> Any:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            raise _BadRequestError(f"the body is larger than {MOST_BYTES} bytes")
-    try:
-        return json.loads(bytes(body))
-    except (ValueError, RecursionError):
-        raise _BadRequestError("the body is not JSON") from None
-
-
-def _handles(body: Any) -> list[bytes]:
-    asked = body.get("handles") if isinstance(body, dict) else None
-    if not isinstance(asked, list) or len(asked) > MOST_HANDLES:
-        raise _BadRequestError(f'the body is not {{"handles": [...]}} with at most {MOST_HANDLES} handles')
-    try:
-        handles = [bytes.fromhex(one) for one in asked]
-    except (TypeError, ValueError, binascii.Error):
-        raise _BadRequestError("a handle is not 16 hexadecimal digits") from None
-    if any(len(one) != HANDLE_BYTES for one in handles):
-        raise _BadRequestError("a handle is not 16 hexadecimal digits")
-    return handles

@@ -13,6 +13,7 @@ from ..documents.load import connectors_of
 from ..home import Home
 from .access import AccessMetrics
 from .asked import Asked
+from .hand_outs import HandOutMetrics
 from .operations import Dependencies
 from .role import RoleMetrics
 from .words import AGREEMENT_STATES, refuse_labels
@@ -21,11 +22,12 @@ Current = Callable[[], Generation | None]
 
 
 class GatewayMetrics(RoleMetrics):
-    """The gateway's metrics. `access` counts refusals at its doors and Kafka's."""
+    """The gateway's metrics. `access` counts refusals at its doors and Kafka's, `hand_outs` what left."""
 
     def __init__(self) -> None:
         super().__init__()
         self.access = AccessMetrics(self.families, self._know)
+        self.hand_outs = HandOutMetrics(self.families, self._know)
         self.dependencies = Dependencies(self.families)
         self.families.asked("penstock_generation", "The generation acted on.", self._number)
         self._current: Current = lambda: None
@@ -49,6 +51,8 @@ class GatewayMetrics(RoleMetrics):
         self._known = generation
         members = [one.id for one in generation.charter.members]
         self.words.know("principal", [OPERATOR, GATEWAY, *members, *map(member_principal, members)])
+        self.words.know("recipient", members)
+        self.words.know("agreement", generation.agreements)
         self.words.know("principal", map(exchange_principal, generation.contracts))
         self.words.know("principal", map(connector_principal, self._sources()))
 

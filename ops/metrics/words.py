@@ -11,7 +11,16 @@ UNKNOWN = "unknown"
 """What a value becomes that nobody made known: it could be anything, and label values are stored for years."""
 
 AGREEMENT_STATES = ("in_force", "not_yet_valid", "expired", "suspended", "terminated")
-ACCESS_REASONS = ("authentication", "authorization", "expired", "revoked", "scope", "certificate", "rate")
+ACCESS_REASONS = (
+    "authentication",
+    "authorization",
+    "expired",
+    "revoked",
+    "scope",
+    "certificate",
+    "rate",
+    "sealing_key",
+)
 OUTCOMES = ("committed", "aborted", "ok", "error", "unavailable", "taken", "retained", "unmapped")
 STORE_OPERATIONS = ("load_keys", "bulk_key", "secret", "open_keys", "health")
 REGISTRY_OPERATIONS = ("schema",)

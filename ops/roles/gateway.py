@@ -11,6 +11,7 @@ from typing import cast
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from ...connectors.http.rate import Rate
 from ...schemas.ecosystem import NamedRegistry
 from ...schemas.errors import PenstockError
 from ...schemas.generation import Generation
@@ -20,8 +21,10 @@ from ...streams.control import ControlReader
 from ...streams.settings import Cluster
 from ..access.establish import establish
 from ..access.watch import RefusalWatch
+from ..clock import now_ms
 from ..gateway.doors import Doors
 from ..gateway.entitled import Entitled
+from ..gateway.hand_out import HandingOut
 from ..gateway.keys_api import KeyDesk, Where
 from ..gateway.registry import Registry, registry_routes
 from ..gateway.registry_door import RegistryDoor
@@ -77,7 +80,10 @@ def _routes(wiring: Wiring, current: Callable[[], Generation | None], metrics: G
     where = Where(cluster.bootstrap, named.url if isinstance(named, NamedRegistry) else None, told)
     entitled = Entitled(current)
     doors = Doors(wiring.tokens(), wiring.role_pass(), entitled, metrics.access)
-    routes = KeyDesk(doors, wiring.key_store(metrics.dependencies), entitled, where).routes()
+    keys = wiring.key_store(metrics.dependencies)
+    handing_out = HandingOut(keys, wiring.hand_outs(), metrics.hand_outs, now_ms)
+    rate = Rate(wiring.ecosystem.gateway.keys_per_second)
+    routes = KeyDesk(doors, handing_out, entitled, where, rate).routes()
     if isinstance(named, NamedRegistry):
         return routes
     registry = Registry(cluster)

@@ -78,3 +78,17 @@ credentials = Table(
     Column("expires_ms", BigInteger, nullable=False),
     Column("revoked_ms", BigInteger),
 )
+
+key_hand_outs = Table(
+    "key_hand_outs",
+    metadata,
+    Column("agreement", String, primary_key=True),
+    Column("recipient", String, primary_key=True),
+    Column("sealing_key", String, primary_key=True),  # empty: handed out as they are
+    Column("minute", BigInteger, primary_key=True),  # minutes since 1970
+    Column("messages", Integer, nullable=False),
+    Column("asked", Integer, nullable=False),
+    Column("given", Integer, nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False),
+)

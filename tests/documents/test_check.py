@@ -541,7 +541,95 @@ EDGES = [
     ),
 ]
 
-CLAUSES = [*TERMS, *FIELDS, *NUMBERS, *ROLES, *CONTRACTS, *CHARTERS, *EDGES]
+UNSEALED = "    unsealed_keys: a laboratory of the tests\n"
+
+
+def sealing(*keys: str) -> str:
+    return "    sealing_keys:\n" + "".join(f"      - {{{one}}}\n" for one in keys)
+
+
+PUBLIC = "x25519:ED3E21gL5LaLDZHzAYiogPDITqJVkJr3uHzqIrvGAgw="
+
+
+def sealing_key(name: str, since: int, until: int, public: str = PUBLIC) -> str:
+    valid = f"{{from: {since}-01-01T00:00:00Z, until: {until}-01-01T00:00:00Z}}"
+    return f"id: {name}, public_key: '{public}', valid: {valid}"
+
+
+KEYS = [
+    Clause(
+        "encrypted fields for a recipient without a key",
+        CHARTER,
+        UNSEALED,
+        "",
+        "fields are encrypted, and 'lab' has no sealing key: it is handed no key",
+        level="warning",
+        at="recipient: lab",
+        in_file=AGREEMENT,
+        remedy="penstock partner key",
+    ),
+    Clause(
+        "keys that are handed out unsealed",
+        CHARTER,
+        UNSEALED,
+        UNSEALED,
+        "keys for 'lab' are handed out unsealed",
+        level="note",
+        at="recipient: lab",
+        in_file=AGREEMENT,
+    ),
+    Clause(
+        "sealing keys and a reason for none",
+        CHARTER,
+        UNSEALED,
+        UNSEALED + sealing(sealing_key("a", 2026, 2099)),
+        "says why keys come unsealed, and sealing keys are there",
+        at="    unsealed_keys:",
+    ),
+    Clause(
+        "a sealing key that is none",
+        CHARTER,
+        UNSEALED,
+        sealing(sealing_key("a", 2026, 2099, "ed25519:" + "A" * 43 + "=")),
+        "must be 'x25519:' and the base64 of 32 bytes",
+        at="- {id: a",
+    ),
+    Clause(
+        "a sealing key of small order",
+        CHARTER,
+        UNSEALED,
+        sealing(sealing_key("a", 2026, 2099, "x25519:" + "A" * 43 + "=")),
+        "is a point to which nothing can be sealed",
+        at="- {id: a",
+    ),
+    Clause(
+        "a sealing key named twice",
+        CHARTER,
+        UNSEALED,
+        sealing(sealing_key("a", 2026, 2099), sealing_key("a", 2027, 2099)),
+        "'a' is named twice",
+        at="- {id: a, public_key: 'x25519:ED3E21gL5LaLDZHzAYiogPDITqJVkJr3uHzqIrvGAgw=', valid: {from: 2027",
+    ),
+    Clause(
+        "a sealing key that ends before it begins",
+        CHARTER,
+        UNSEALED,
+        sealing(sealing_key("a", 2099, 2026)),
+        "ends before it begins",
+        at="- {id: a",
+    ),
+    Clause(
+        "the last sealing key is over",
+        CHARTER,
+        UNSEALED,
+        sealing(sealing_key("a", 2020, 2021)),
+        "the last sealing key of 'lab' has expired: no key is handed out then",
+        level="warning",
+        at="sealing_keys:",
+    ),
+]
+
+CLAUSES = [*TERMS, *FIELDS, *NUMBERS, *ROLES, *CONTRACTS, *CHARTERS, *KEYS, *EDGES]
 
 
 @pytest.mark.parametrize("clause", CLAUSES, ids=lambda clause: clause.name)
@@ -572,6 +660,16 @@ def test_clauses_have_different_names() -> None:
 def test_the_base_documents_have_no_error_and_no_warning(ecosystem) -> None:
     found = ecosystem.examine()
     assert {one.level for one in found} <= {Level.NOTE}, [str(one) for one in found]
+
+
+def test_two_members_do_not_share_a_sealing_key(ecosystem) -> None:
+    key = sealing(sealing_key("a", 2026, 2099))
+    ecosystem.edit(CHARTER, UNSEALED, key)
+    assert not [one for one in ecosystem.examine() if one.level is not Level.NOTE]
+    ecosystem.edit(CHARTER, "    roles: [provider, recipient]\n", "    roles: [provider, recipient]\n" + key)
+    (said,) = errors(ecosystem.examine())
+    assert (said.key, said.file) == ("members[2].sealing_keys[0].public_key", CHARTER)
+    assert "is a key of another member" in said.message
 
 
 def test_consent_needs_a_data_subject(ecosystem) -> None:

@@ -295,6 +295,15 @@ LOUD = [
         "newly permitted: Adequacy decision",
     ),
     Clause(
+        "charter lets keys go unsealed",
+        CHARTER,
+        "    unsealed_keys: a laboratory of the tests\n",
+        "    # a laboratory of the tests\n",
+        "    unsealed_keys: a laboratory of the tests\n",
+        "members",
+        "keys are handed out unsealed: lab",
+    ),
+    Clause(
         "charter keeps longer",
         CHARTER,
         "P30D",

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -28,6 +29,9 @@ class Partner:
         self.ecosystem = make(folder / "eco")
         self.ca = Authority(folder / "eco", "ca")
         *_, both = self.ca.issue("gateway")
+        self.key_file = folder / "fi-tax.key"
+        words = ("--out", str(self.key_file), "--id", "ours", "--register", "--in", str(self.ecosystem.directory))
+        assert cli("partner", "key", MEMBER, *words).code == 0
         file = self.ecosystem.directory / "ecosystem.yaml"
         said = f"gateway: {{certificate_file: {both.name}, key_file: {both.name}, ca_file: ca.crt}}\n"
         file.write_text(file.read_text() + said)
@@ -45,6 +49,7 @@ class Partner:
             "PENSTOCK_TOKEN": token,
             "PENSTOCK_KAFKA_PASSWORD": password,
             "PENSTOCK_CA_FILE": str(self.ca.certificate),
+            "PENSTOCK_KEY_FILE": str(self.key_file),
         }
 
     def config(self, kind, *more):
@@ -68,7 +73,12 @@ def held(partner):
     env, gateway = partner.environment, partner.ecosystem.gateway
     login = {"sasl.username": f"member.{MEMBER}", "sasl.password": env["PENSTOCK_KAFKA_PASSWORD"]}
     with penstock.open_view(
-        AGREEMENT, gateway=gateway, token=env["PENSTOCK_TOKEN"], ca_file=env["PENSTOCK_CA_FILE"], security=login
+        AGREEMENT,
+        gateway=gateway,
+        token=env["PENSTOCK_TOKEN"],
+        ca_file=env["PENSTOCK_CA_FILE"],
+        key_files=[env["PENSTOCK_KEY_FILE"]],
+        security=login,
     ) as view:
         return {record.value["payment_id"] for record in view.to_end()}
 
@@ -99,6 +109,7 @@ def test_the_python_program_reads_the_view_as_printed(partner, tmp_path, way):
     assert all("'payment_id': '" in line for line in lines)
     # Only with keys from the gateway is a name text again.
     assert any("'name': b'" in line for line in lines) == (way == "stock")
+    assert "PENSTOCK_KEY_FILE for `opened`: the file of your sealing key ours" in program.read_text()
 
 
 JAVA = """
@@ -198,8 +209,14 @@ def test_what_is_not_in_force_has_no_configuration(partner):
 def test_read_takes_https_and_a_file_of_authorities(partner, monkeypatch):
     directory, gateway = str(partner.ecosystem.directory), partner.ecosystem.gateway
     assert gateway.startswith("https://")
+    sealed_only = cli("read", AGREEMENT, "--in", directory, "-n", "3")
+    assert (sealed_only.code, sealed_only.out) == (5, "")
+    assert "PENSTOCK_KEY_FILE" in sealed_only.err
+    beside = partner.ecosystem.directory / ".penstock" / "recipient-keys" / MEMBER
+    beside.mkdir(parents=True)
+    shutil.copy(partner.key_file, beside)
     assert len(cli("read", AGREEMENT, "--in", directory, "-n", "3").out.splitlines()) == 3
-    for name in ("PENSTOCK_TOKEN", "PENSTOCK_CA_FILE", "PENSTOCK_KAFKA_PASSWORD"):
+    for name in ("PENSTOCK_TOKEN", "PENSTOCK_CA_FILE", "PENSTOCK_KAFKA_PASSWORD", "PENSTOCK_KEY_FILE"):
         monkeypatch.setenv(name, partner.environment[name])
     monkeypatch.setenv("PENSTOCK_KAFKA_USER", f"member.{MEMBER}")
     elsewhere = ("read", AGREEMENT, "--gateway", gateway, "-n", "3")
@@ -208,6 +225,19 @@ def test_read_takes_https_and_a_file_of_authorities(partner, monkeypatch):
     done = cli(*elsewhere)
     assert (done.code, done.out) == (5, "")
     assert "PENSTOCK_CA_FILE" in done.err
+
+
+def test_hand_outs_over_tls_are_on_record(partner):
+    assert held(partner)
+    where = ("--in", str(partner.ecosystem.directory), "--agreement", AGREEMENT)
+    rows = cli("partner", "hand-outs", *where, "--json").json
+    assert {(row["recipient"], row["sealing_key"]) for row in rows} == {(MEMBER, "ours")}
+    assert all(0 < row["given"] <= row["asked"] for row in rows)
+    assert MEMBER in cli("partner", "hand-outs", *where).out
+    _, page = ask(int(partner.ecosystem.facts("gateway")["port"]), "/metrics")
+    ((labels, counted),) = read_page(page)["penstock_keys_handed_out_total"]
+    assert labels == {"agreement": AGREEMENT, "recipient": MEMBER}
+    assert counted == sum(row["given"] for row in rows)
 
 
 def test_a_revoked_token_opens_nothing_from_then_on(partner):

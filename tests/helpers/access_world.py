@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,19 @@ from ecosystem import Ecosystem, cli, make, until
 
 from penstock.ops.access.credentials import leave_for
 from penstock.ops.broker.probe import broker_answers
+from penstock.ops.documents.load import one_document
+from penstock.ops.documents.register_key import register_key
 from penstock.ops.in_force import generation_in_force
 from penstock.ops.processes import read_status
+from penstock.ops.recipient_keys import RecipientKey, new_key
 from penstock.ops.wiring import Wiring
+from penstock.schemas.charter import Charter
 from penstock.schemas.generation import Generation
 from penstock.streams.access import AccessAdmin
 
 log = logging.getLogger(__name__)
 WAIT_S = 30.0
+SINCE, UNTIL = datetime(2026, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
 QUIET = {"log_level": 0, "socket.nagle.disable": True, "reconnect.backoff.max.ms": 500}
 LET_IN = ""
 NOT_LET_IN = "_AUTHENTICATION"
@@ -43,11 +49,13 @@ class AccessWorld:
     ecosystem: Ecosystem
     terminated: set[str] = field(default_factory=set)
     suspended: set[str] = field(default_factory=set)
+    keys: dict[str, RecipientKey] = field(default_factory=dict)
 
     @classmethod
     @contextlib.contextmanager
     def running(cls, directory: Path) -> Iterator["AccessWorld"]:
         made = cls(make(directory))
+        made.seal()
         with made.ecosystem.role("broker"):
             until(lambda: broker_answers(made._bootstrap()), "Kafka does not run")
             with made.ecosystem.role("gateway"):
@@ -55,6 +63,13 @@ class AccessWorld:
                 made.apply()
                 leave_for(made.wiring, sorted(made.members))
                 yield made
+
+    def seal(self) -> None:
+        """Let every member have a sealing key, in `keys`, and the charter name it."""
+        for member in one_document(self.ecosystem.directory, "charter", Charter).members:
+            path = self.ecosystem.directory / f"{member.id}.key"
+            self.keys[member.id] = key = new_key(member.id, f"of-{member.id}", path)
+            register_key(self.ecosystem.directory, member.id, key.registered(SINCE, UNTIL))
 
     def _bootstrap(self) -> str:
         return str((read_status(self.ecosystem.run / "broker.json") or {}).get("bootstrap", "127.0.0.1:1"))

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from generations import generation_of
 
+from penstock.connectors.http.rate import Rate
 from penstock.ops.gateway.doors import Doors
 from penstock.ops.gateway.entitled import Entitled
+from penstock.ops.gateway.hand_out import HandingOut
 from penstock.ops.gateway.keys_api import KeyDesk, Where
 from penstock.ops.gateway.registry import registry_routes
 from penstock.ops.gateway.registry_door import RegistryDoor
@@ -16,6 +18,7 @@ from penstock.ops.gateway.registry_requests import register
 from penstock.ops.gateway.registry_state import RegistryState
 from penstock.ops.store import tokens as token_module
 from penstock.ops.store.engine import open_sqlite
+from penstock.ops.store.hand_outs import HandOutStore
 from penstock.ops.store.role_pass import RolePass
 from penstock.ops.store.tokens import TokenStore
 from penstock.schemas.charter import Member
@@ -72,10 +75,14 @@ class Keys:
 
 
 class Heard:
-    """Everybody who was turned away."""
+    """Everybody who was turned away, and every message with keys."""
 
     def __init__(self):
         self.refusals = []
+        self.messages = []
+
+    def handed_out(self, agreement, recipient, keys):
+        self.messages.append((agreement, recipient, keys))
 
     def refused(self, door, principal, reason):
         self.refusals.append((door, principal, reason))
@@ -96,6 +103,10 @@ class World:
         self.generation = world_generation()
         self.entitled = Entitled(lambda: self.generation)
         self.heard = Heard()
+        self.keys = Keys()
+        self.hand_outs = HandOutStore(self.engine)
+        self.wall_ms = lambda: time.time_ns() // 1_000_000
+        self.rate = Rate(0)
         self.doors = Doors(self.tokens, self.passes, self.entitled, self.heard)
         self.registry = MemoryRegistry()
         self.ids = {}
@@ -110,7 +121,11 @@ class World:
         self.own = {member: self.entitled.subjects(member) for member in MEMBERS}
 
     def key_desk(self):
-        return KeyDesk(self.doors, Keys(), self.entitled, Where("127.0.0.1:9092")).routes()
+        handing_out = HandingOut(self.keys, self.hand_outs, self.heard, self._now_ms)
+        return KeyDesk(self.doors, handing_out, self.entitled, Where("127.0.0.1:9092"), self.rate).routes()
+
+    def _now_ms(self):
+        return self.wall_ms()
 
     def guarded(self):
         return [
@@ -121,6 +136,19 @@ class World:
     def unguarded(self):
         """A gateway whose registry has no door: the fault that the tests must see."""
         return [*self.key_desk(), *registry_routes(self.registry)]
+
+    def name_keys(self, member, *keys):
+        """Let the charter name these sealing keys of a member, and none that goes unsealed."""
+        charter = self.generation.charter
+        changed = {"sealing_keys": keys, "unsealed_keys": None}
+        members = [one.model_copy(update=changed) if one.id == member else one for one in charter.members]
+        charter = charter.model_copy(update={"members": tuple(members)})
+        self.generation = replace(self.generation, charter=charter)
+
+    def set_status(self, agreement, status):
+        agreements = self.generation.agreements
+        held = agreements[agreement].with_status(status)
+        self.generation = replace(self.generation, agreements={**agreements, agreement: held})
 
     def expired(self, member):
         now = token_module.now_ms
@@ -151,7 +179,9 @@ def world_generation():
         version = "2.0.0" if dataset == "income" else "1.0.0"
         contracts[dataset] = replace(held, contract=replace(held.contract, provider=provider, version=version))
         agreements[key] = made.agreements[key]
-    members = tuple(Member(id=one, name=one, country="EE", roles=("recipient",)) for one in MEMBERS)
+    members = tuple(
+        Member(id=one, name=one, country="EE", roles=("recipient",), unsealed_keys="a test") for one in MEMBERS
+    )
     return replace(
         made,
         charter=made.charter.model_copy(update={"members": members}),
