@@ -1,7 +1,9 @@
 """Fresh nonces, fetched many at a time: asking the system for each would cost as much as encrypting a short field."""
 
+import os
 from collections.abc import Iterator
 from itertools import chain
+from weakref import WeakSet
 
 from ..schemas.encrypted import NONCE_BYTES
 from .encrypt import Next, Nonce
@@ -10,7 +12,7 @@ AT_ONCE = 256
 
 
 class Nonces:
-    """A `Nonce` that keeps some in hand, for one batch in one process: nothing of it may outlive a fork.
+    """A `Nonce` that keeps some in hand, for one batch. A forked child begins with none: its parent uses those.
 
     `next` gives one nonce at a time, at less cost than a call.
     """
@@ -20,6 +22,7 @@ class Nonces:
         self._held: Iterator[bytes] = iter(())
         self._spare = b""
         self.next: Next = chain.from_iterable(self._fetched()).__next__
+        _IN_HAND.add(self)
 
     def __call__(self, size: int) -> bytes:
         return self.next() if size == NONCE_BYTES else self._nonce(size)
@@ -44,8 +47,23 @@ class Nonces:
         """Take back the last of what `many` gave, which nobody used: they are the next."""
         self._spare = nonces + self._all()
 
+    def forget(self) -> None:
+        """Let go of what is in hand: somebody else may use it."""
+        self._all()
+
     def _all(self) -> bytes:
         """Take what is in hand."""
         there = b"".join(self._held) + self._spare
         self._spare = b""
         return there
+
+
+_IN_HAND: WeakSet[Nonces] = WeakSet()
+
+
+def _forget_all() -> None:
+    for one in list(_IN_HAND):
+        one.forget()
+
+
+os.register_at_fork(after_in_child=_forget_all)

@@ -28,9 +28,19 @@ AT_MS = 1_780_000_000_000
 """In 2026, when the agreements are valid."""
 
 
-def generation_of(number=1, *, dataset="income", status="in_force", agreement="ee-fi", safeguards=None, **changes):
+def generation_of(
+    number=1,
+    *,
+    dataset="income",
+    status="in_force",
+    agreement="ee-fi",
+    safeguards=None,
+    schema=SCHEMA,
+    public=(),
+    **changes,
+):
     """A generation with one dataset and one agreement; `changes` are the agreement's."""
-    contract = contract_of(SCHEMA, id=dataset, partitions=3)
+    contract = contract_of(schema, id=dataset, partitions=3, public=public)
     said = agreement_of(safeguards or SAFEGUARDS, id=agreement, dataset=dataset, **changes)
     held = AgreementInForce(
         agreement=said,
@@ -41,5 +51,5 @@ def generation_of(number=1, *, dataset="income", status="in_force", agreement="e
         view_schema_id=VIEW_ID,
         view_schema=view_schema_of(contract, said),
     )
-    in_force = ContractInForce(contract, digest(contract_record(contract)), {WRITER_ID: SCHEMA})
+    in_force = ContractInForce(contract, digest(contract_record(contract)), {WRITER_ID: schema})
     return Generation(number, AT_MS, "eco", CHARTER, {dataset: in_force}, {agreement: held})

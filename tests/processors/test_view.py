@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from view_world import ENCRYPT, NOISE, OMIT, PASS, PSEUDONYM, World, agreement_of, contract_of, record, subject_key
 
-from penstock.processors.open_view import OpenProgram
+from penstock.processors.open_view import OpenProgram, Spot
 from penstock.processors.view import compile_view
 from penstock.schemas.avro_paths import covers, leaves
 from penstock.schemas.avro_tree import tree
 from penstock.schemas.codec import Codec, LogicalCodec
-from penstock.schemas.encrypted import HEAD_BYTES
+from penstock.schemas.encrypted import HEAD_BYTES, TAG_BYTES, padded_size
 from penstock.schemas.errors import DocumentError, KeyUnavailableError, RecordError
 from penstock.schemas.view_label import VIEW, view_schema_of
 
@@ -233,6 +233,49 @@ def test_lengths_hide_null_and_magnitude():
         view = world.view({"id": "i", "person": "p", "n": number, "s": text})
         sizes |= {len(view["n"]), len(view["s"])}
     assert sizes == {HEAD_BYTES + 16 + 16}
+
+
+SIZED = {
+    "boolean": (st.booleans(), 16),
+    "int": (st.integers(-(2**31), 2**31 - 1), 16),
+    "long": (st.integers(-(2**63), 2**63 - 1), 16),
+    "float": (st.floats(width=32), 16),
+    "double": (st.floats(), 16),
+    "string": (st.text(max_size=12).filter(lambda text: len(text.encode()) <= 12), 16),
+    "bytes": (st.binary(max_size=29), 32),
+}
+"""Kinds, values of theirs, and the size within which null and magnitude are hidden: it holds each of them, padded."""
+
+
+@pytest.mark.parametrize("kind", SIZED)
+@given(st.data())
+def test_within_a_stated_size_no_length_tells_null_from_value_or_small_from_large(kind, data):
+    drawn, size = SIZED[kind]
+    codec = Codec(["null", kind])
+    values = [None, *(data.draw(drawn) for _ in range(3))]
+    lengths = {padded_size(len(codec.encode(value))) for value in values}
+    if kind == "bytes":
+        assert lengths <= {16, size}, "beyond 13 bytes a length tells only that"
+    else:
+        assert lengths == {size}
+
+
+@MANY
+@given(protected_events(choices=("encrypt",)))
+def test_every_encrypted_length_is_a_stated_one(made):
+    """Whatever the type, what shows is one of Padmé's few lengths."""
+    schema, safeguards, event = made
+    world = world_of(schema, safeguards)
+    seen = []
+
+    class Lengths:
+        def field(self, data, _inner, _spot):
+            seen.append(len(data) - HEAD_BYTES - TAG_BYTES)
+
+    if world.opening._walk is not None:
+        world.opening._walk(world.view(event), Lengths(), Spot())
+    assert all(size == padded_size(size - 1) for size in seen)
+    assert {size for size in seen if size <= 64} <= {16, 32, 64}
 
 
 # --- golden -----------------------------------------------------------------------------------------------------------
