@@ -19,11 +19,12 @@ LOOK_S = 1.0
 
 @contextlib.contextmanager
 def vital_signs(
-    wiring: Wiring, metrics: RoleMetrics, dependencies: Dependencies, control: ControlReader
+    wiring: Wiring, metrics: RoleMetrics, dependencies: Dependencies, control: ControlReader | ControlEnd
 ) -> Iterator[None]:
     """Keep the gauges of store, KMS and control topic true until the block ends.
 
-    `control` is the reader whose generation the role acts on. Everything happens in threads of its own.
+    `control` is the reader whose generation the role acts on, or its end, which is closed with the block. Everything
+    happens in threads of its own.
     """
     kms = wiring.kms(dependencies)
 
@@ -31,7 +32,7 @@ def vital_signs(
         with timed(dependencies.store, "health"):
             require_well(wiring.engine)
 
-    end = ControlEnd(wiring.cluster(), control)
+    end = control if isinstance(control, ControlEnd) else ControlEnd(wiring.cluster(), control)
     store, vault = Periodic("key store", store_check), Periodic("KMS", lambda: _require_well(kms))
     topic = Periodic("control topic", end.look, LOOK_S)
     try:

@@ -4,15 +4,37 @@ import time
 from collections.abc import Callable
 
 from ...schemas.charter import Member
+from ...schemas.errors import UnavailableError
 from ...schemas.generation import AgreementInForce, Generation
+
+KNOWN_S = 10.0
+"""So long a gateway that hears nothing of the control topic goes on with what it knows: keys that left stay away."""
 
 
 class Entitled:
-    """`current` gives the generation in force, None before the first; `now_s` the wall clock."""
+    """`current` gives the generation in force, None before the first; `now_s` the wall clock.
 
-    def __init__(self, current: Callable[[], Generation | None], now_s: Callable[[], float] = time.time) -> None:
+    `age_s` says how many seconds ago that was known to be the newest.
+    """
+
+    def __init__(
+        self,
+        current: Callable[[], Generation | None],
+        now_s: Callable[[], float] = time.time,
+        age_s: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._current = current
         self._now_s = now_s
+        self._age_s = age_s
+
+    def require_known(self) -> None:
+        """Raise UnavailableError when what is in force may have changed since it was heard of."""
+        if self._age_s() > KNOWN_S:
+            raise UnavailableError(
+                f"what is in force was last heard of more than {KNOWN_S:.0f} s ago, and may have changed",
+                place="penstock.control",
+                remedy="the gateway must reach Kafka",
+            )
 
     def knows(self, member: str | None) -> bool:
         """Say whether the charter in force names `member`."""

@@ -90,6 +90,7 @@ class KeyDesk:
         return JSONResponse(body, headers={"cache-control": "no-store"})
 
     def _answer(self, held: AgreementInForce, asked: Asked) -> dict[str, object]:
+        self._entitled_to.require_known()
         agreement, recipient = held.agreement.id, held.agreement.recipient
         member = self._entitled_to.member(recipient)
         if member is None:
@@ -101,6 +102,7 @@ class KeyDesk:
             raise
 
     def _still(self, agreement: str, recipient: str) -> None:
+        self._entitled_to.require_known()
         if self._entitled_to.agreement(recipient, agreement) is None:
             self._doors.count(KEYS, recipient, "authorization")
             raise _ForeignError(_NOT_YOURS)

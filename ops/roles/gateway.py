@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
-from typing import cast
+from typing import NamedTuple, cast
 
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -18,6 +18,7 @@ from ...schemas.generation import Generation
 from ...schemas.ports import AsgiApp, Listen
 from ...schemas.principals import GATEWAY
 from ...streams.control import ControlReader
+from ...streams.control_end import ControlEnd
 from ...streams.settings import Cluster
 from ..access.establish import establish
 from ..access.watch import RefusalWatch
@@ -41,6 +42,13 @@ POLL_S = 0.2
 _TOLD = frozenset({"security.protocol", "sasl.mechanism", "sasl.mechanisms"})
 
 
+class Known(NamedTuple):
+    """What is known to be in force, and how many seconds ago that was all there is."""
+
+    current: Callable[[], Generation | None]
+    age_s: Callable[[], float]
+
+
 def run_gateway(directory: Path, port: int | None) -> None:
     """Serve until told to stop. The port is kept from one start to the next, so that clients need not be told."""
     with role_process("gateway") as stop:
@@ -49,13 +57,15 @@ def run_gateway(directory: Path, port: int | None) -> None:
         cluster = wiring.cluster()
         metrics = GatewayMetrics()
         with _following(cluster, stop) as current:
-            app = cast("AsgiApp", Starlette(routes=_routes(wiring, current.now, metrics)))
+            end = ControlEnd(cluster, current.reader)
+            known = Known(current.now, lambda: end.age_s)
+            app = cast("AsgiApp", Starlette(routes=_routes(wiring, known, metrics)))
             metrics.watch(current.now, wiring.home)
             with serving(app, _listen(wiring, port), wiring.home.run / "gateway.port") as served:
                 url = wiring.ecosystem.gateway.url or served.url
                 with (
                     RoleServer("gateway", wiring.home.run, metrics, url=url),
-                    vital_signs(wiring, metrics, metrics.dependencies, current.reader),
+                    vital_signs(wiring, metrics, metrics.dependencies, end),
                     warding(cluster, current.now),
                     contextlib.closing(RefusalWatch(wiring, current.now, metrics.access.refused)) as watch,
                 ):
@@ -74,11 +84,11 @@ def _listen(wiring: Wiring, port: int | None) -> Listen:
     return Listen(said.host, said.port if port is None else port, *files)
 
 
-def _routes(wiring: Wiring, current: Callable[[], Generation | None], metrics: GatewayMetrics) -> list[Route]:
+def _routes(wiring: Wiring, known: Known, metrics: GatewayMetrics) -> list[Route]:
     named, cluster = wiring.ecosystem.registry, wiring.cluster()
     told = {name: said for name, said in cluster.security.items() if name in _TOLD}
     where = Where(cluster.bootstrap, named.url if isinstance(named, NamedRegistry) else None, told)
-    entitled = Entitled(current)
+    entitled = Entitled(known.current, age_s=known.age_s)
     doors = Doors(wiring.tokens(), wiring.role_pass(), entitled, metrics.access)
     keys = wiring.key_store(metrics.dependencies)
     handing_out = HandingOut(keys, wiring.hand_outs(), metrics.hand_outs, now_ms)

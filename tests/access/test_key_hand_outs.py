@@ -1,5 +1,7 @@
 """Every member against every agreement's keys, at a gateway as it runs; and when an agreement stops."""
 
+import os
+import signal
 from datetime import UTC, datetime
 from functools import partial
 
@@ -8,7 +10,7 @@ from access_world import AccessWorld
 from ecosystem import cli, until
 
 from penstock.ops.key_client import GatewayClient
-from penstock.schemas.errors import RefusedError
+from penstock.schemas.errors import RefusedError, UnavailableError
 
 pytestmark = pytest.mark.broker
 
@@ -60,6 +62,30 @@ def test_nobody_opens_what_is_sealed_to_another(world: AccessWorld, planted: dic
         client = GatewayClient(world.wiring.gateway_url(), token, sealing_keys=[false])
         with pytest.raises(RefusedError, match="does not open"):
             client.keys(agreement, planted[agreement])
+
+
+def test_cut_off_from_kafka_the_gateway_hands_out_nothing_after_ten_seconds(
+    world: AccessWorld, planted: dict[str, dict[bytes, bytes]]
+) -> None:
+    """What it knows may have ended meanwhile. Kafka is stopped, as a machine that hangs, and goes on."""
+    agreement, client = "ee-fi-income", client_of(world, "fi-tax")
+    kafka = int(cli("broker", "status", str(world.ecosystem.directory), "--json").json[0]["pid"])
+
+    def opens() -> bool:
+        try:
+            return client.keys(agreement, planted[agreement]) == planted[agreement]
+        except UnavailableError as unknown:
+            if "may have changed" not in unknown.message:
+                raise
+            return False
+
+    until(opens, "no keys are handed out", 30)
+    os.kill(kafka, signal.SIGSTOP)
+    try:
+        until(lambda: not opens(), "keys are still handed out", 60)
+    finally:
+        os.kill(kafka, signal.SIGCONT)
+    until(opens, "no keys are handed out again", 60)
 
 
 def test_suspended_nothing_is_handed_out_and_resumed_it_is_again(

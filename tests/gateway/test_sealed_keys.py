@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from penstock.connectors.http.rate import BURST_S, Rate
+from penstock.ops.gateway.entitled import KNOWN_S
 from penstock.ops.gateway.keys_api import LEAST_COST
 from penstock.ops.key_client import GatewayClient, KeyCache
 from penstock.ops.recipient_keys import RecipientKey
@@ -70,7 +71,7 @@ def sealed(tmp_path_factory):
 def as_it_was(sealed):
     """Put back what a test changes."""
     world = sealed.world
-    held = {name: getattr(world, name) for name in ("generation", "wall_ms")}
+    held = {name: getattr(world, name) for name in ("generation", "wall_ms", "control_age_s")}
     world.heard.taken()
     yield
     for name, value in held.items():
@@ -379,6 +380,16 @@ def test_what_cannot_be_recorded_is_not_handed_out(sealed, monkeypatch):
     monkeypatch.setattr(sealed.world.hand_outs, "record", full)
     status, said = ask(sealed, "fi", GOOD)
     assert (status, list(said)) == (503, ["error"])
+
+
+def test_a_gateway_that_does_not_know_what_is_in_force_hands_out_nothing(sealed):
+    before = sealed.rows()
+    sealed.world.control_age_s = KNOWN_S + 1
+    status, said = ask(sealed, "fi", GOOD)
+    assert (status, "may have changed" in said["error"]) == (503, True)
+    assert sealed.rows() == before
+    sealed.world.control_age_s = KNOWN_S
+    assert ask(sealed, "fi", GOOD)[0] == 200
 
 
 # --- the rate ---------------------------------------------------------------------------------------------------------

@@ -101,7 +101,8 @@ class World:
         self.now_ms = time.time_ns() // 1_000_000
         self.passes = RolePass(lambda: b"s" * 32, lambda: self.now_ms)
         self.generation = world_generation()
-        self.entitled = Entitled(lambda: self.generation)
+        self.control_age_s = 0.0
+        self.entitled = Entitled(lambda: self.generation, age_s=lambda: self.control_age_s)
         self.heard = Heard()
         self.keys = Keys()
         self.hand_outs = HandOutStore(self.engine)

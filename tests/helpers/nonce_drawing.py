@@ -26,7 +26,7 @@ from penstock.schemas.codec import Codec
 from penstock.schemas.confluent_wire import frame, unframe
 from penstock.schemas.generation import ContractInForce
 
-OWN, NOBODYS, PEOPLE, BATCH, PARTS = 8, 4, 7, 250, 32
+OWN, NOBODYS, PEOPLE, BATCH, PARTS = 24, 8, 7, 250, 32
 FIELDS = [*(f"own{at}" for at in range(OWN)), *(f"open{at}" for at in range(NOBODYS))]
 CARELESS = "PENSTOCK_TEST_CARELESS_FORK"
 AT_MS = 1_780_000_000_000
