@@ -55,6 +55,7 @@ def key(  # noqa: PLR0913 - a command's options
 
     The private half is written to a file that only its owner can read, and stays with the recipient.
     """
+    from ...schemas.errors import PenstockError
     from ..documents.register_key import key_lines, register_key
     from ..recipient_keys import new_key
 
@@ -62,10 +63,14 @@ def key(  # noqa: PLR0913 - a command's options
     name = name or since.date().isoformat()
     path = out or Path(f"{member}-{name}.key")
     made = new_key(member, name, path).registered(since, since + timedelta(days=days))
-    say(f"the private half is in {path}: name it with PENSTOCK_KEY_FILE or open_view(key_files=[…])")
     if register:
-        register_key(directory, member, made)
+        try:
+            register_key(directory, member, made)
+        except PenstockError:
+            path.unlink()  # a key that nobody will ever seal to
+            raise
         say(f"{directory / 'charter.yaml'} names it; it counts from the next `penstock apply` on")
+    say(f"the private half is in {path}: name it with PENSTOCK_KEY_FILE or open_view(key_files=[…])")
     typer.echo("\n".join(["    sealing_keys:", *key_lines(made)]))
 
 

@@ -85,6 +85,7 @@ def _in_force(root: Path, wiring: Wiring, facts: ClusterFacts, generation: Gener
         Check("in force", lambda: papers.difference(root)),
         Check("access", lambda: doors.access(wiring, generation)),
         Check("agreements", lambda: papers.validity(generation), "PenstockAgreementExpires"),
+        Check("sealing keys", lambda: papers.sealing_keys(generation)),
         Check("lanes", lambda: flow.lanes(wiring, generation), "PenstockAgreementParked"),
         Check("lag", lambda: flow.lag(wiring, generation), "PenstockLagHigh"),
     ]

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from ...schemas.charter import Member
 from ...schemas.generation import Generation
+from ...schemas.safeguard import Encrypt
 from ..checking import examine_all
 from ..documents.check import errors
 from ..documents.load import load
@@ -48,6 +50,29 @@ def difference(directory: Path) -> Iterator[Result]:
     yield Result(
         "in force", Verdict.NOTE, said, f"penstock plan {directory} shows them, penstock apply puts them in force"
     )
+
+
+def sealing_keys(generation: Generation, now: datetime | None = None) -> Iterator[Result]:
+    """Say which recipients of encrypted fields are handed no keys, or soon will not be."""
+    at = now or datetime.now(UTC)
+    live = [held.agreement for held in generation.agreements.values() if held.status != "terminated"]
+    wanting = {one.recipient for one in live if any(isinstance(by, Encrypt) for by in one.fields.values())}
+    troubled = {name: said for name in sorted(wanting) if (said := _trouble(generation.charter.member(name), at))}
+    for name, said in troubled.items():
+        remedy = "penstock partner key; put its public half into the charter, and apply"
+        yield Result("sealing keys", Verdict.WARNING, f"{name} {said}", remedy)
+    if not troubled:
+        yield well("sealing keys", f"{len(wanting)} recipients of encrypted fields, each is handed keys")
+
+
+def _trouble(member: Member | None, at: datetime) -> str:
+    """Return what keeps, or soon will keep, keys from a member; empty if nothing does."""
+    if member is None or (not member.sealing_keys and member.unsealed_keys is None):
+        return "has no sealing key: it is handed no keys"
+    last = max((key.valid.until for key in member.sealing_keys), default=None)
+    if last is None or last - at >= SOON:
+        return ""
+    return f"is handed no keys from {last:%Y-%m-%d} on, when its last sealing key ends"
 
 
 def validity(generation: Generation, now: datetime | None = None) -> Iterator[Result]:

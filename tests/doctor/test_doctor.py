@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 from certificates import Authority
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from ecosystem import cli, make, until
 from generations import generation_of
 
@@ -18,12 +20,14 @@ from penstock.ops.alerts.files import ALERTS
 from penstock.ops.clock import now_ms
 from penstock.ops.doctor.certificates import certificates
 from penstock.ops.doctor.doors import lasting
-from penstock.ops.doctor.papers import validity
+from penstock.ops.doctor.papers import sealing_keys, validity
 from penstock.ops.doctor.result import Check, Verdict
 from penstock.ops.doctor.signs import Page, signs_of
 from penstock.ops.metrics import ExchangeMetrics, PublisherMetrics, read_page
+from penstock.ops.recipient_keys import RecipientKey
 from penstock.ops.wiring import Wiring
 from penstock.schemas.access import Rule
+from penstock.schemas.charter import Member
 from penstock.schemas.errors import UnavailableError
 from penstock.schemas.observer import BatchCounts, PublishCounts
 from penstock.streams.access import AccessAdmin
@@ -286,6 +290,33 @@ def test_a_suspended_agreement_is_told():
     (found,) = validity(generation_of(status="suspended"), datetime(2026, 6, 1, tzinfo=UTC))
     assert found.verdict is Verdict.NOTE
     assert "suspended" in found.said
+
+
+@pytest.mark.parametrize(
+    ("days", "verdict"), [(15, Verdict.WELL), (14, Verdict.WELL), (13, Verdict.WARNING), (-1, Verdict.WARNING)]
+)
+def test_a_sealing_key_about_to_end_is_told_fourteen_days_before(days, verdict):
+    key = RecipientKey("fi", "a", X25519PrivateKey.generate())
+    now = datetime(2026, 6, 1, tzinfo=UTC)
+    member = {"sealing_keys": (key.registered(now - timedelta(days=100), now + timedelta(days=days)),)}
+    (found,) = sealing_keys(with_recipient(member), now)
+    assert found.verdict is verdict
+    older = key.registered(now - timedelta(days=100), now + timedelta(days=1))
+    (found,) = sealing_keys(with_recipient({"sealing_keys": (*member["sealing_keys"], older)}), now)
+    assert found.verdict is verdict, "the last one counts"
+
+
+@pytest.mark.parametrize(("member", "verdict"), [({}, Verdict.WARNING), ({"unsealed_keys": "a test"}, Verdict.WELL)])
+def test_a_recipient_who_is_handed_no_keys_is_told(member, verdict):
+    (found,) = sealing_keys(with_recipient(member), datetime(2026, 6, 1, tzinfo=UTC))
+    assert found.verdict is verdict
+
+
+def with_recipient(said):
+    """A generation with one agreement that encrypts, whose recipient the charter describes so."""
+    made = generation_of()
+    member = Member(id="fi", name="fi", country="FI", roles=("recipient",), **said)
+    return replace(made, charter=made.charter.model_copy(update={"members": (member,)}))
 
 
 def test_a_look_that_fails_is_a_finding():

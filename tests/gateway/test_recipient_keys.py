@@ -84,12 +84,12 @@ def test_a_charter_that_only_a_person_should_edit_is_left_alone(tmp_path, direct
     flow = "  - {id: fi-tax, name: Tax, country: FI, roles: [recipient]}\n"
     charter.write_text(text[:at] + flow + text[end:])
     before = charter.read_text()
-    _, done = make(tmp_path, directory, "--register")
+    path, done = make(tmp_path, directory, "--register")
     assert done.code == 3
     assert "add by hand" in done.err
-    assert charter.read_text() == before
-    _, done = make(tmp_path, directory, "--register", member="nobody")
-    assert (done.code, charter.read_text()) == (3, before)
+    assert (charter.read_text(), path.exists()) == (before, False)
+    path, done = make(tmp_path, directory, "--register", member="nobody")
+    assert (done.code, charter.read_text(), path.exists()) == (3, before, False)
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
