@@ -13,7 +13,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from ..schemas.errors import ConfigurationError
-from ..schemas.sealing_key import KeyValidity, SealingKey, sealing_key_text
+from ..schemas.sealing_key import KeyValidity, SealingKey, require_id, sealing_key_text
 
 VERSION = 1
 KEY_FILES = "PENSTOCK_KEY_FILE"
@@ -43,8 +43,10 @@ class RecipientKey:
 def new_key(member: str, key_id: str, path: Path) -> RecipientKey:
     """Make a pair and write its private half to `path`, readable by its owner only.
 
-    Raises ConfigurationError if there is a file already: a key is never overwritten.
+    Raises ConfigurationError for an id that is none, and if there is a file already: a key is never overwritten.
     """
+    for one in (member, key_id):
+        _require_id(one)
     made = RecipientKey(member, key_id, X25519PrivateKey.generate())
     secret = base64.b64encode(made.private.private_bytes_raw()).decode()
     text = json.dumps({"version": VERSION, "member": member, "id": key_id, "private_key": secret})
@@ -57,6 +59,15 @@ def new_key(member: str, key_id: str, path: Path) -> RecipientKey:
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         stream.write(text + "\n")
     return made
+
+
+def _require_id(text: str) -> None:
+    try:
+        require_id(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"`{text}` is no id", remedy="at most 63 lower-case letters, digits and hyphens inside, such as 2026-12"
+        ) from None
 
 
 def read_key(path: Path) -> RecipientKey:

@@ -5,10 +5,11 @@ import binascii
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field, TypeAdapter
 
 from .model import Model, Slug
 
+_ID = TypeAdapter(Slug)
 SEALING_PREFIX = "x25519:"
 PUBLIC_BYTES = 32
 
@@ -53,3 +54,19 @@ class SealingKey(Model):
 
     def is_valid(self, at: datetime) -> bool:
         return self.valid.from_ <= at < self.valid.until
+
+
+def require_id(text: str) -> None:
+    """Raise ValueError unless `text` may be the id of a sealing key, or of a member."""
+    _ID.validate_python(text)
+
+
+def key_lines(key: SealingKey, indent: int) -> list[str]:
+    """Return a sealing key as the charter writes it: an item of a member's `sealing_keys`."""
+    space = " " * indent
+    since, until = (at.isoformat().replace("+00:00", "Z") for at in (key.valid.from_, key.valid.until))
+    return [
+        f"{space}- id: {key.id}",
+        f"{space}  public_key: {key.public_key}",
+        f"{space}  valid: {{from: {since}, until: {until}}}",
+    ]

@@ -4,11 +4,14 @@ import json
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .common import AsJson, In, say, show
+
+if TYPE_CHECKING:
+    from ...schemas.sealing_key import SealingKey
 
 app = typer.Typer(help="What partners need to read their views.", no_args_is_help=True)
 
@@ -55,8 +58,7 @@ def key(  # noqa: PLR0913 - a command's options
 
     The private half is written to a file that only its owner can read, and stays with the recipient.
     """
-    from ...schemas.errors import PenstockError
-    from ..documents.register_key import key_lines, register_key
+    from ...schemas.sealing_key import key_lines
     from ..recipient_keys import new_key
 
     since = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -64,14 +66,21 @@ def key(  # noqa: PLR0913 - a command's options
     path = out or Path(f"{member}-{name}.key")
     made = new_key(member, name, path).registered(since, since + timedelta(days=days))
     if register:
-        try:
-            register_key(directory, member, made)
-        except PenstockError:
-            path.unlink()  # a key that nobody will ever seal to
-            raise
-        say(f"{directory / 'charter.yaml'} names it; it counts from the next `penstock apply` on")
+        _register(directory, member, made, path)
     say(f"the private half is in {path}: name it with PENSTOCK_KEY_FILE or open_view(key_files=[…])")
-    typer.echo("\n".join(["    sealing_keys:", *key_lines(made)]))
+    typer.echo("\n".join(["    sealing_keys:", *key_lines(made, 6)]))
+
+
+def _register(directory: Path, member: str, made: "SealingKey", path: Path) -> None:
+    from ...schemas.errors import PenstockError
+    from ..documents.register_key import register_key
+
+    try:
+        register_key(directory, member, made)
+    except PenstockError:
+        path.unlink()  # a key that nobody will ever seal to
+        raise
+    say(f"{directory / 'charter.yaml'} names it; it counts from the next `penstock apply` on")
 
 
 @app.command(name="hand-outs")

@@ -4,23 +4,12 @@ from pathlib import Path
 
 from ...schemas.charter import Charter, Member
 from ...schemas.errors import ConfigurationError
-from ...schemas.sealing_key import SealingKey
+from ...schemas.sealing_key import SealingKey, key_lines
 from ...schemas.validation import validated
 from ...schemas.yaml_lines import read_yaml
 from .load import one_document
 
 INDENT = 4
-
-
-def key_lines(key: SealingKey, indent: int = INDENT + 2) -> list[str]:
-    """Return a sealing key as an item of a member's `sealing_keys`."""
-    space = " " * indent
-    since, until = (f"{at.isoformat().replace('+00:00', 'Z')}" for at in (key.valid.from_, key.valid.until))
-    return [
-        f"{space}- id: {key.id}",
-        f"{space}  public_key: {key.public_key}",
-        f"{space}  valid: {{from: {since}, until: {until}}}",
-    ]
 
 
 def register_key(directory: Path, member_id: str, key: SealingKey) -> bool:
@@ -55,7 +44,7 @@ def _with_key(text: str, place: tuple[str, int], member: Member, key: SealingKey
     """Return the text with the key below its member, as far as lines tell; the caller looks at what it now says."""
     source, lines = read_yaml(text.encode(), "charter.yaml").source, text.splitlines()
     above = (*place, "sealing_keys") if member.sealing_keys else (*place, "id")
-    new = key_lines(key)
+    new = key_lines(key, INDENT + 2)
     if not member.sealing_keys:
         new = [" " * INDENT + "sealing_keys:", *new]
     at = source.line(above)

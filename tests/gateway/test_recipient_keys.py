@@ -43,6 +43,14 @@ def test_the_private_half_stays_in_a_file_of_its_owners(tmp_path, directory):
     assert directory.joinpath("charter.yaml").read_text() == EXAMPLE.joinpath("charter.yaml").read_text()
 
 
+@pytest.mark.parametrize("name", ["A b", "..", "ü", "-"])
+def test_an_id_that_is_none_is_refused_before_anything_is_written(tmp_path, directory, name):
+    path, done = make(tmp_path, directory, "--id", name)
+    assert (done.code, path.exists()) == (3, False)
+    path, done = make(tmp_path, directory, member=name)
+    assert (done.code, path.exists()) == (3, False)
+
+
 def test_a_key_is_never_overwritten(tmp_path, directory):
     path, _ = make(tmp_path, directory)
     before = path.read_bytes()

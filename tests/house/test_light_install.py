@@ -23,6 +23,16 @@ sys.meta_path.insert(0, Absent())
 """
 
 
+MAKING_A_KEY = """
+import os, tempfile
+os.chdir(tempfile.mkdtemp())
+from penstock.ops.cli.app import app
+app(['partner', 'key', 'fi-tax'], standalone_mode=False)
+from penstock.ops.recipient_keys import read_keys
+assert read_keys(os.listdir())[0].member == 'fi-tax'
+"""
+
+
 def run(program: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-c", BLOCKED + program], cwd="/", capture_output=True, text=True, check=False
@@ -39,6 +49,7 @@ def test_the_block_is_real() -> None:
         "import penstock; penstock.open_view; penstock.PenstockError",
         "import penstock.ops.reading",
         "from penstock.ops.cli.app import app; app(['read', '--help'], standalone_mode=False)",
+        MAKING_A_KEY,
     ],
 )
 def test_reading_imports_no_library_of_the_server(program: str) -> None:
