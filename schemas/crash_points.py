@@ -26,6 +26,12 @@ POINTS: Final = (
     "committed",  # Kafka said so; nobody here was told yet
 )
 
+CLERKS_POINTS: Final = (
+    "erasure_ordered",  # every worker knows of it from here on; the store does not
+    "erasure_destroyed",  # what the store had is destroyed; the case does not say so
+)
+"""Moments of a command, not of a worker."""
+
 Armed = Callable[[str], None]
 """Called with a point's name each time it is passed."""
 
@@ -33,7 +39,7 @@ _armed: Armed | None = None
 
 
 def passing(point: str, times: int = 1) -> None:
-    """Say that the work passes `point`, one of POINTS; what is done for many at once passes it so many times."""
+    """Say that the work passes `point`, one of the above; what is done for many at once passes it so many times."""
     while _armed is not None and times:
         _armed(point)
         times -= 1
