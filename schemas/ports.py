@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, 
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
+from .erasure import Ordered
+
 
 class SubjectWant(NamedTuple):
     """A request for a data subject's keys: the keyed reference of the subject, for an agreement in its domain."""
@@ -59,6 +61,19 @@ class KeysAtHand(Protocol):
 
     def at_hand(self, domain: str, agreement: str, subjects: Sequence[bytes | None]) -> list[bytes | None]:
         """Return for each of `subjects` its keys under an agreement, as far as nobody need be asked for them."""
+        ...
+
+
+@runtime_checkable
+class Erasing(Protocol):
+    """A key store in which data subjects' keys and pseudonyms can be destroyed."""
+
+    def erase(self, orders: Sequence[Ordered]) -> None:
+        """Destroy what there was of each order's subjects when it was written, in the store and in memory.
+
+        Done once for each order, however often it is asked: keys that were made later stay. Raises UnavailableError,
+        and ConfigurationError for a store that is an older copy.
+        """
         ...
 
 

@@ -42,6 +42,7 @@ def open_sqlite(path: Path) -> Engine:
         connection.isolation_level = None  # this file says when transactions begin
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten, not left in a free page
 
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:

@@ -14,9 +14,11 @@ from sqlalchemy import Connection, Engine, select
 
 from ...processors.keys import KEY_BYTES, agreement_key
 from ...schemas.encrypted import HANDLE_BYTES
+from ...schemas.erasure import Ordered
 from ...schemas.ports import Kms, SubjectKey, SubjectWant
 from .cache import AgeingCache
 from .engine import insert_new, reading, writing
+from .erasing import destroy
 from .store_keys import StoreKeys
 from .tables import handles, subjects
 from .tables import secrets as secret_rows
@@ -26,18 +28,19 @@ PSEUDONYM_BYTES = 16
 MATERIAL_BYTES = 2 * KEY_BYTES + PSEUDONYM_BYTES
 VERSION = 1
 CHUNK = 400
+MOST_CACHED = 500_000
 
 Subject = tuple[bytes, str]
 """A data subject in a linkage domain: keyed reference and domain."""
 
 
 class SqlKeyStore:
-    """Implements the ports `KeyStore` and `KeysAtHand` over SQL.
+    """Implements the ports `KeyStore`, `KeysAtHand` and `Erasing` over SQL.
 
     Safe for several processes; one lock for the threads of one.
     """
 
-    def __init__(self, engine: Engine, kms: Kms, *, cached: int = 500_000, max_age_s: float = 300) -> None:
+    def __init__(self, engine: Engine, kms: Kms, *, cached: int = MOST_CACHED, max_age_s: float = 300) -> None:
         self._engine = engine
         self._lock = threading.RLock()
         self._store_keys = StoreKeys(engine, kms)
@@ -69,6 +72,12 @@ class SqlKeyStore:
         """Implement `KeysAtHand`."""
         with self._lock:
             return self._warm.at_hand(domain, agreement, subjects)
+
+    def erase(self, orders: Sequence[Ordered]) -> None:
+        """Implement `Erasing`."""
+        with self._lock:
+            destroy(self._engine, self._store_keys, orders)
+            self._warm.forget({subject for one in orders for subject in one.order.subjects})
 
     def bulk_key(self, scope: str, worker: str) -> tuple[bytes, bytes]:
         """Return (handle, key), new with every call; `worker` only tells people whose it was."""

@@ -4,11 +4,12 @@ import base64
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 
+from ...schemas.erasure import Ordered
 from ...schemas.ports import SubjectKey, SubjectWant
 
 
 class MemoryKeyStore:
-    """Implements the ports `KeyStore` and `KeysAtHand` in dictionaries."""
+    """Implements the ports `KeyStore`, `KeysAtHand` and `Erasing` in dictionaries."""
 
     def __init__(self) -> None:
         self._secrets: dict[str, bytes] = {}
@@ -36,6 +37,13 @@ class MemoryKeyStore:
 
     def open_keys(self, agreement: str, handles: Collection[bytes]) -> Mapping[bytes, bytes]:
         return {handle: self._opened[agreement, handle] for handle in handles if (agreement, handle) in self._opened}
+
+    def erase(self, orders: Sequence[Ordered]) -> None:
+        gone = {subject for one in orders for subject in one.order.subjects}
+        self._subjects = {key: held for key, held in self._subjects.items() if key[0] not in gone}
+        for want in [one for one in self._keys if one.subject in gone]:
+            self._opened.pop((want.agreement, self._keys.pop(want).handle))
+            del self._raw[want.domain, want.agreement][want.subject]
 
     def _secret(self, name: str) -> bytes:
         return self._secrets.setdefault(name, secrets.token_bytes(32))

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from ...schemas.observer import OperationObserver
 from ...schemas.ports import Kms, SubjectKey, SubjectWant
 from ..timed import timed
-from .key_store import SqlKeyStore
+from .key_store import MOST_CACHED, SqlKeyStore
 
 
 class ObservedKms:
@@ -33,9 +33,9 @@ class ObservedKms:
 class ObservedKeyStore(SqlKeyStore):
     """A key store whose questions to the database are told to `observer`; what memory answers is not."""
 
-    def __init__(self, engine: Engine, kms: Kms, observer: OperationObserver) -> None:
+    def __init__(self, engine: Engine, kms: Kms, observer: OperationObserver, *, cached: int = MOST_CACHED) -> None:
         self._observer = observer
-        super().__init__(engine, kms)
+        super().__init__(engine, kms, cached=cached)
 
     def bulk_key(self, scope: str, worker: str) -> tuple[bytes, bytes]:
         with timed(self._observer, "bulk_key"):

@@ -59,6 +59,13 @@ tokens = Table(
     Column("label", String, nullable=False, server_default=""),
 )
 
+progress = Table(
+    "progress",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
 receipts = Table(
     "receipts",
     metadata,

@@ -66,12 +66,20 @@ class WarmKeys:
         return [old.get(subject) if raw is None else raw for raw, subject in zip(found, asked, strict=True)]
 
     def put(self, want: SubjectWant, key: SubjectKey) -> None:
-        """Keep a key."""
+        """Keep a key; with a limit of 0, none."""
+        if not self._limit:
+            return
         raw = key.handle + key.key + key.rekey + key.pseudonym.encode()
         self._young.setdefault((want.domain, want.agreement), {})[want.subject] = raw
         self._count += 1
         if self._count >= self._limit // 2:
             self._age()
+
+    def forget(self, subjects: Collection[bytes]) -> None:
+        """Drop whatever there is of `subjects`, in every domain."""
+        for held in (*self._young.values(), *self._old.values()):
+            for subject in subjects:
+                held.pop(subject, None)
 
     def __len__(self) -> int:
         return sum(len(held) for one in (self._young, self._old) for held in one.values())
