@@ -13,6 +13,7 @@ from ..schemas.topic_names import (
     CONSENTS,
     CONTROL,
     DISCLOSURES,
+    ERASURES,
     LANES,
     SCHEMAS,
     SLOTS,
@@ -72,8 +73,8 @@ def _datasets(scene: Scene) -> set[str]:
 
 
 def _gateway(ecosystem: str) -> Iterator[Rule]:
-    yield from _reads(GATEWAY, CONTROL, SCHEMAS, CONSENTS, SLOTS)
-    yield from _writes(GATEWAY, SCHEMAS, SLOTS)
+    yield from _reads(GATEWAY, CONTROL, SCHEMAS, CONSENTS, SLOTS, ERASURES)
+    yield from _writes(GATEWAY, SCHEMAS, SLOTS, ERASURES)
     yield Rule(GATEWAY, "WRITE", "transactional-id", REGISTRY_WRITER)
     # It fences slots that do not acknowledge a change; without a right to write where they write, that is all it can.
     yield Rule(GATEWAY, "WRITE", "transactional-id", lane_group(ecosystem, ""), prefixed=True)

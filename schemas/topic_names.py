@@ -7,6 +7,7 @@ AUDIT = "penstock.audit"
 DISCLOSURES = "penstock.disclosures"
 LANES = "penstock.lanes"
 SLOTS = "penstock.slots"
+ERASURES = "penstock.erasures"
 SCHEMAS = "_schemas"
 
 

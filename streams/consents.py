@@ -1,8 +1,10 @@
-"""Consents: who said yes to which agreement, followed by every exchange worker."""
+"""Consents, who said yes to which agreement, and orders to erase: followed by every exchange worker."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 
 from ..schemas.consent import ConsentRecord, consent_from
+from ..schemas.erasure import ErasureOrder, Ordered, order_from
 from ..schemas.errors import DocumentError, RecordError
 from .ends import Ends
 from .settings import Cluster
@@ -11,6 +13,8 @@ from .topics import CONSENTS
 from .transaction import TransactionAborted, TransactionalProducer
 
 PATIENCE_S = 5.0
+ERASURE_KEYS = b"/"
+"""What no agreement's id begins with."""
 
 
 class ConsentReader:
@@ -21,6 +25,8 @@ class ConsentReader:
         self._given: dict[str, set[bytes]] = {}
         self._known: set[tuple[str, bytes]] = set()
         self.given: dict[str, frozenset[bytes]] = {}
+        self.orders: list[Ordered] = []
+        """Orders to erase that were read. Whoever acts on them takes them off."""
 
     @property
     def offset(self) -> int:
@@ -49,7 +55,9 @@ class ConsentReader:
         return (agreement, subject) in self._known
 
     def _take(self, entries: Iterable[Entry]) -> list[ConsentRecord]:
-        new = [read_consent(entry) for entry in entries]
+        acts = [(entry.offset, read_act(entry)) for entry in entries]
+        self.orders += [Ordered(offset, one) for offset, one in acts if isinstance(one, ErasureOrder)]
+        new = [one for _, one in acts if isinstance(one, ConsentRecord)]
         for consent in new:
             self._take_one(consent)
         for agreement in {consent.agreement for consent in new}:
@@ -68,30 +76,39 @@ class ConsentReader:
         self._tail.close()
 
 
-def read_consent(entry: Entry) -> ConsentRecord:
-    """Return the consent of a record. Raises DocumentError for one that is none: it could be a withdrawal."""
+def read_act(entry: Entry) -> ConsentRecord | ErasureOrder:
+    """Return what a record says. Raises DocumentError for one that says neither: it could be a withdrawal."""
     try:
+        if (entry.key or b"").startswith(ERASURE_KEYS):
+            return order_from(entry.value)
         return consent_from(entry.value)
     except RecordError as bad:
         raise DocumentError(bad.message, place=f"{CONSENTS}/0/{entry.offset}") from None
 
 
+def orders_to_erase(cluster: Cluster) -> list[Ordered]:
+    """Return every order to erase as of now, in the order of their topic. Raises as `Tail.to_settled_end`."""
+    with closing(Tail(cluster, CONSENTS)) as tail:
+        acts = [(entry.offset, read_act(entry)) for entry in tail.to_settled_end()]
+    return [Ordered(offset, one) for offset, one in acts if isinstance(one, ErasureOrder)]
+
+
 class ConsentWriter:
-    """Writes consents; visible to workers from the commit on."""
+    """Writes consents and orders to erase; visible to workers from the commit on."""
 
     def __init__(self, cluster: Cluster, ecosystem: str) -> None:
         self._producer = TransactionalProducer(cluster, f"penstock.{ecosystem}.consents")
         self._producer.init()
         self._ends = Ends(cluster, [CONSENTS], committed=False)
 
-    def write(self, consents: list[ConsentRecord]) -> int:
-        """Commit `consents` together; return the last one's offset.
+    def write(self, acts: Sequence[ConsentRecord | ErasureOrder]) -> int:
+        """Commit `acts` together; return the last one's offset.
 
         Raises TransactionAborted when nothing was committed.
         """
         with self._producer.transaction() as transaction:
-            for consent in consents:
-                transaction.produce(CONSENTS, consent.to_value(), key=consent.key(), partition=0)
+            for act in acts:
+                transaction.produce(CONSENTS, act.to_value(), key=act.key(), partition=0)
             transaction.flush()
             # Nobody else writes while we hold the transactional id: what lies last is ours.
             known = self._ends.ask(PATIENCE_S)

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
 
@@ -14,12 +14,13 @@ from ..processors.quarantine import QuarantineSealer
 from ..processors.served import WorkerKeys
 from ..processors.turns import caught_up, terms_of
 from ..schemas.ecosystem import ExchangeManner
+from ..schemas.erasure import Ordered
 from ..schemas.errors import AgreementKeyError, ConfigurationError, KeyUnavailableError, UnavailableError
 from ..schemas.generation import Generation
 from ..schemas.lane_state import LaneState
 from ..schemas.lanes import lane_group
 from ..schemas.observer import ExchangeObserver
-from ..schemas.ports import KeyStore
+from ..schemas.ports import Erasing, KeyStore
 from ..schemas.reasons import Refusal
 from ..schemas.slot_record import SlotPlace
 from .accounts import Accounts, Made
@@ -80,7 +81,7 @@ class Exchange:
         self._back_end = back_end(world.manner.back_end)
         self._epoch = world.clock()
         self._told: tuple[dict[str, int], set[str]] = ({}, set())
-        self._knowledge = Knowledge(world.cluster, control)
+        self._knowledge = Knowledge(world.cluster, control, self._erase)
         self._topic = self._knowledge.generation.contracts[slot.dataset].contract.topic
         self._lanes = Lanes(world.cluster, self._topic)
         self._program = self._compile(self._knowledge.generation)
@@ -151,6 +152,11 @@ class Exchange:
         writers = Writers(self._registry, generation.contracts[self._slot.dataset])
         worker = WorkerKeys(self._keys, f"{self._slot.dataset}-{self._slot.number}")
         return LaneProgram(generation, self._slot.dataset, worker, writers.ask, agreements, self._back_end)
+
+    def _erase(self, orders: Sequence[Ordered]) -> None:
+        if not isinstance(self._keys, Erasing):
+            raise ConfigurationError("the key store cannot erase", place=orders[0].order.case)
+        self._keys.erase(orders)
 
     def _refresh(self) -> None:
         """Act on what changed since the last batch: a whole generation, or consents."""

@@ -7,11 +7,13 @@ which takes from it what it has not committed yet (see `fencing`).
 """
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from threading import Event
 
 from ..processors.access import next_lapse_ms
 from ..schemas.consent import ConsentRecord
+from ..schemas.erasure import Ordered
+from ..schemas.errors import UnavailableError
 from ..schemas.generation import Generation
 from ..schemas.slot_record import SlotPlace
 from .consents import ConsentReader
@@ -31,10 +33,18 @@ Released = Collection[tuple[str, bytes]]
 """Agreements and data subjects that a batch releases something to, and of."""
 
 
-class Knowledge:
-    """Follows control and consents for one slot. Not thread-safe. `control` has read a generation."""
+Erase = Callable[[Sequence[Ordered]], None]
+"""Destroys, in the store and in memory, what orders name. May raise UnavailableError: then it is called again."""
 
-    def __init__(self, cluster: Cluster, control: ControlReader) -> None:
+
+class Knowledge:
+    """Follows control and consents for one slot. Not thread-safe. `control` has read a generation.
+
+    Orders to erase are given to `erase` before anything says that they are known.
+    """
+
+    def __init__(self, cluster: Cluster, control: ControlReader, erase: Erase) -> None:
+        self._erase = erase
         self._cluster = cluster
         self._control = control
         self._consents = ConsentReader(cluster)
@@ -59,9 +69,10 @@ class Knowledge:
         return self._consents.offset
 
     def catch_up(self) -> None:
-        """Read to the end as of now."""
+        """Read to the end as of now. Raises whatever `erase` raises."""
         self._control.catch_up()
         self._consents.catch_up()
+        self._obey()
 
     def announce(self, place: SlotPlace) -> None:
         """Let everybody know of the slot, then catch up: whoever makes a change that we do not know by then waits.
@@ -77,12 +88,14 @@ class Knowledge:
     def refresh(self) -> None:
         """Take in what is new, and acknowledge it. For between two transactions, when the last one's end is known.
 
-        It says: nothing that goes against this is open, or will still be committed.
+        It says: nothing that goes against this is open, or will still be committed. Raises whatever `erase` raises,
+        and then acknowledges nothing.
         """
         self._taken_in_at = time.monotonic()
         self._control.poll()
         self._consents.poll()
         self._news.clear()
+        self._obey()
         if self._voice is not None:
             self._voice.say(self.generation.number, self.consent_offset)
 
@@ -90,7 +103,16 @@ class Knowledge:
         """Wait between two transactions, and go on acknowledging meanwhile; shorter once `stop` is set."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0 and not stop.wait(min(left, REFRESH_S)):
-            self.refresh()
+            try:
+                self.refresh()
+            except UnavailableError:
+                if not self._consents.orders:
+                    raise  # else what is to be erased is erased once the store answers, and not acknowledged before
+
+    def _obey(self) -> None:
+        if self._consents.orders:
+            self._erase(self._consents.orders)
+            self._consents.orders.clear()
 
     def require_current(self, generation: int, released: Callable[[], Released]) -> None:
         """Be asked when a transaction decided under `generation` has everything but its offsets.
@@ -110,6 +132,9 @@ class Knowledge:
         withdrawn = {(one.agreement, one.subject) for one in self._news if not one.given}
         if withdrawn and not withdrawn.isdisjoint(released()):
             raise TransactionOutdated("a consent was withdrawn")
+        if self._consents.orders:
+            # Whoever it is about, and whatever key it was under: there are few of these.
+            raise TransactionOutdated("a data subject is to be erased")
         # Nothing of it goes against the consents known by now, either.
         self._voice.say(generation, self.consent_offset)
 

@@ -20,6 +20,7 @@ from ..schemas.topic_names import (
     CONSENTS,
     CONTROL,
     DISCLOSURES,
+    ERASURES,
     LANES,
     SCHEMAS,
     SLOTS,
@@ -35,6 +36,7 @@ __all__ = [
     "CONSENTS",
     "CONTROL",
     "DISCLOSURES",
+    "ERASURES",
     "FOR_EVER",
     "LANES",
     "SCHEMAS",
@@ -73,6 +75,7 @@ def own_topics() -> list[TopicSpec]:
         TopicSpec(SCHEMAS, 1, COMPACTED),
         TopicSpec(AUDIT, 1, FOR_EVER),
         TopicSpec(DISCLOSURES, 1, FOR_EVER),
+        TopicSpec(ERASURES, 1, FOR_EVER),
     ]
 
 

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..processors.concerned import datasets_concerned
+from ..schemas.erasure import ErasureOrder
 from ..schemas.generation import Generation
-from .consents import read_consent
+from .consents import read_act
 from .ends import Ends
 from .fencing import Fence, Words
 from .settings import Cluster
@@ -65,18 +66,21 @@ class Warden:
         if newest is not None and newest is not self._seen:
             self._demand(Change(datasets_concerned(self._seen, newest), newest.number))
             self._seen = newest
-        for dataset, offset in self._withdrawn(wait_s).items():
-            self._demand(Change(frozenset((dataset,)), consent_offset=offset))
+        for datasets, offset in self._withdrawn(wait_s).items():
+            self._demand(Change(datasets, consent_offset=offset))
         self._board.poll()
 
-    def _withdrawn(self, wait_s: float) -> dict[str, int]:
-        """Return, by dataset, the offset of the last consent that was withdrawn."""
-        found = {}
+    def _withdrawn(self, wait_s: float) -> dict[frozenset[str] | None, int]:
+        """Return, by datasets (None: all), the offset of the last withdrawal or order to erase."""
+        found: dict[frozenset[str] | None, int] = {}
         for entry in self._consents.poll(wait_s):
-            consent = read_consent(entry)
-            held = self._seen.agreements.get(consent.agreement) if self._seen else None
-            if held is not None and not consent.given:
-                found[held.agreement.dataset] = entry.offset
+            act = read_act(entry)
+            if isinstance(act, ErasureOrder):
+                found[None] = entry.offset
+                continue
+            held = self._seen.agreements.get(act.agreement) if self._seen else None
+            if held is not None and not act.given:
+                found[frozenset((held.agreement.dataset,))] = entry.offset
         return found
 
     def _demand(self, change: Change) -> None:

@@ -49,9 +49,11 @@ def test_each_role_has_what_it_needs_and_no_more() -> None:
         ("READ", "topic", "penstock.control"),
         ("READ", "topic", "penstock.consents"),
         ("READ", "topic", "penstock.slots"),
+        ("READ", "topic", "penstock.erasures"),
         ("READ", "topic", "_schemas"),
         ("WRITE", "topic", "_schemas"),
         ("WRITE", "topic", "penstock.slots"),
+        ("WRITE", "topic", "penstock.erasures"),
         ("WRITE", "transactional-id", "penstock.registry"),
         ("WRITE", "transactional-id", "penstock.eco.exchange."),
     }

@@ -10,6 +10,8 @@ from generations import AT_MS, generation_of
 
 from penstock.processors.access import next_lapse_ms
 from penstock.schemas.consent import ConsentRecord
+from penstock.schemas.erasure import ErasureOrder
+from penstock.schemas.errors import UnavailableError
 from penstock.schemas.slot_record import SlotPlace
 from penstock.schemas.versioned import unpack
 from penstock.streams import consents as consents_module
@@ -19,6 +21,7 @@ from penstock.streams import slots as slots_module
 from penstock.streams.consents import ConsentWriter
 from penstock.streams.control import ControlReader, ControlWriter
 from penstock.streams.knowledge import Knowledge, require_valid
+from penstock.streams.slots import SlotBoard
 from penstock.streams.transaction import TransactionOutdated
 
 ANNA, BELA = b"a" * 16, b"b" * 16
@@ -51,12 +54,18 @@ def consents(cluster, closing, ecosystem):
 
 
 @pytest.fixture
-def knowledge(cluster, closing, control, monkeypatch):
+def erased():
+    """The orders that were carried out."""
+    return []
+
+
+@pytest.fixture
+def knowledge(cluster, closing, control, erased, monkeypatch):
     """A slot's, which may take its time to decide: on a busy machine a test does."""
     monkeypatch.setattr(knowledge_module, "DECIDED_S", 60.0)
     reader = closing(ControlReader(cluster))
     assert reader.wait_for("income", threading.Event())
-    known = closing(Knowledge(cluster, reader))
+    known = closing(Knowledge(cluster, reader, erased.extend))
     known.announce(SlotPlace(f"penstock.{uuid.uuid4().hex}.0", "income", "group", 1))
     known.refresh()
     return known
@@ -113,10 +122,10 @@ def test_where_kafka_does_not_tell_nothing_may_be_committed(knowledge, monkeypat
     assert "Kafka did not tell" in taken(knowledge)
 
 
-def test_who_did_not_announce_itself_commits_nothing(cluster, closing, control):
+def test_who_did_not_announce_itself_commits_nothing(cluster, closing, control, erased):
     reader = closing(ControlReader(cluster))
     assert reader.wait_for("income", threading.Event())
-    assert "acknowledgement" in taken(closing(Knowledge(cluster, reader)))
+    assert "acknowledgement" in taken(closing(Knowledge(cluster, reader, erased.extend)))
 
 
 def test_what_took_too_long_is_decided_again_but_not_for_ever(knowledge, monkeypatch):
@@ -151,3 +160,75 @@ def test_it_costs_less_than_a_millisecond(knowledge):
         assert taken(knowledge) == ""
         took.append(time.perf_counter() - started)
     assert statistics.median(took) < 0.001
+
+
+# --- orders to erase --------------------------------------------------------------------------------------------------
+
+
+def ordered(case="case-1"):
+    return ErasureOrder(case, (b"\x01" * 16,), store=0, at_ms=1)
+
+
+def test_an_order_to_erase_aborts_whatever_is_in_hand_and_is_carried_out_before_it_is_acknowledged(
+    cluster, knowledge, consents, erased
+):
+    offset = consents.write([ordered()])
+    assert taken_as_it_is(knowledge) == "a data subject is to be erased"
+    assert erased == []
+    assert said_of(cluster, knowledge) < offset
+    assert taken(knowledge) == ""
+    assert [(one.offset, one.order) for one in erased] == [(offset, ordered())]
+    assert knowledge.consent_offset == offset
+    assert said_of(cluster, knowledge) == offset
+
+
+def test_where_the_store_does_not_answer_nothing_is_acknowledged_and_it_is_asked_again(
+    cluster, knowledge, consents, erased, monkeypatch
+):
+    def down(_):
+        raise UnavailableError("the key store does not answer")
+
+    offset = consents.write([ordered()])
+    monkeypatch.setattr(knowledge, "_erase", down)
+    assert taken_as_it_is(knowledge) == "a data subject is to be erased"
+    with pytest.raises(UnavailableError):
+        knowledge.refresh()
+    knowledge.wait(0.3, threading.Event())
+    assert said_of(cluster, knowledge) < offset
+    monkeypatch.setattr(knowledge, "_erase", erased.extend)
+    knowledge.refresh()
+    assert [one.offset for one in erased] == [offset]
+
+
+def test_who_begins_carries_out_what_was_ordered_before(cluster, closing, control, consents, erased):
+    offset = consents.write([ordered()])
+    reader = closing(ControlReader(cluster))
+    assert reader.wait_for("income", threading.Event())
+    known = closing(Knowledge(cluster, reader, erased.extend))
+    known.announce(SlotPlace(f"penstock.{uuid.uuid4().hex}.0", "income", "group", 1))
+    assert offset in [one.offset for one in erased]
+
+
+def taken_as_it_is(knowledge):
+    """What is said at the end of a transaction that was decided before anything new came."""
+    time.sleep(knowledge_module.FRESH_S)
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            knowledge.require_current(1, lambda: ())
+        except TransactionOutdated as outdated:
+            if "in time" not in outdated.message:
+                return outdated.message
+        else:
+            return ""
+    return "nothing in time"
+
+
+def said_of(cluster, knowledge):
+    """The last consent that the slot has acknowledged."""
+    knowledge._voice.heard(20)
+    board = SlotBoard(cluster)
+    board.catch_up()
+    offset = max(one.consent_offset for one in board.standing().values() if one.place == knowledge._voice._place)
+    board.close()
+    return offset
