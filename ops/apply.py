@@ -27,6 +27,7 @@ from ..streams.topics import ensure, own_topics
 from .access.keeper import AccessKeeper
 from .documents.load import Documents
 from .places import Place, Places
+from .store.progress import GENERATION, Progress
 from .topic_plan import Views, topic_specs, view_topics
 
 
@@ -57,18 +58,21 @@ class Wanted:
 class Applier:
     """Puts documents in force. Every step may be repeated: what is there already is left as it is."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - its collaborators
         self,
         cluster: Cluster,
         registry: RegistryClient,
         ecosystem: str,
         access: AccessKeeper | None = None,
         tell: Tell | None = None,
+        progress: Progress | None = None,
     ) -> None:
         """`access` keeps the cluster's users and rules; None where they are not ours.
 
-        `tell` hears which slots are waited for, should that take over a second.
+        `tell` hears which slots are waited for, should that take over a second. `progress` is the store's, counted on
+        with each generation, so that an older copy of it is known.
         """
+        self._progress = progress
         self._cluster = cluster
         self._registry = registry
         self._ecosystem = ecosystem
@@ -87,10 +91,18 @@ class Applier:
             if not differs(new, current) and current is not None:
                 mended = self._access.settle(current, writer.current, wanted.at_ms) if self._access else None
                 return Applied(current, changed=False, topics=tuple(created), mended=bool(mended))
-            settled = self._write(writer, new, current)
+            settled = self._put(writer, new, current)
             return Applied(new, changed=True, topics=tuple(created), settled=settled)
         finally:
             writer.close()
+
+    def _put(self, writer: ControlWriter, new: Generation, current: Generation | None) -> Settled:
+        """Write as `_write` does, between two notes by which an older copy of the store or of Kafka is known."""
+        if self._progress is None:
+            return self._write(writer, new, current)
+        settled = self._write(writer, replace(new, store=self._progress.step()), current)
+        self._progress.saw(GENERATION, new.number)
+        return settled
 
     def _write(self, writer: ControlWriter, new: Generation, current: Generation | None) -> Settled:
         """Put a generation in force between what it gives on Kafka and what it takes there.
@@ -136,7 +148,7 @@ class Applier:
             if not differs(new, current):
                 again = self._again(current, held.agreement.dataset, writer, at_ms)
                 return Applied(current, changed=False, topics=(), settled=again)
-            return Applied(new, changed=True, topics=(), settled=self._write(writer, new, current))
+            return Applied(new, changed=True, topics=(), settled=self._put(writer, new, current))
         finally:
             writer.close()
 

@@ -28,13 +28,15 @@ from .processes import read_status
 from .settings import cluster_of, from_environment
 from .store.credentials import CredentialStore
 from .store.engine import open_sqlite, open_url
+from .store.erasing import Papers
 from .store.hand_outs import HandOutStore
-from .store.key_store import SqlKeyStore
+from .store.key_store import MOST_CACHED, SqlKeyStore
 from .store.kms_file import FileKms
 from .store.observed import ObservedKeyStore, ObservedKms
+from .store.progress import Progress
 from .store.receipts import ReceiptStore
 from .store.role_pass import RolePass
-from .store.store_keys import is_new
+from .store.store_keys import StoreKeys, is_new
 from .store.tokens import TokenStore
 from .timed import Listeners
 
@@ -82,10 +84,25 @@ class Wiring:
         kms = FileKms(self.home.kek, create=is_new(self._engine))
         return ObservedKms(kms, told.kms) if told else kms
 
-    def key_store(self, told: Listeners | None = None) -> SqlKeyStore:
-        """Return the key store; `told` listens to it and its KMS."""
+    def key_store(self, told: Listeners | None = None, *, cached: int = MOST_CACHED) -> SqlKeyStore:
+        """Return the key store; `told` listens to it and its KMS.
+
+        Only who follows orders to erase may keep keys of data subjects in memory: `cached` 0 for everybody else.
+        """
         kms = self.kms(told)
-        return ObservedKeyStore(self._engine, kms, told.store) if told else SqlKeyStore(self._engine, kms)
+        if told:
+            return ObservedKeyStore(self._engine, kms, told.store, cached=cached)
+        return SqlKeyStore(self._engine, kms, cached=cached)
+
+    def store_keys(self) -> StoreKeys:
+        return StoreKeys(self._engine, self.kms())
+
+    def papers(self) -> Papers:
+        """Return where what is kept of erasure cases lies."""
+        return Papers(self._engine, self.store_keys())
+
+    def progress(self) -> Progress:
+        return Progress(self._engine)
 
     def tokens(self) -> TokenStore:
         return TokenStore(self._engine)
@@ -126,7 +143,7 @@ class Wiring:
         return RegistryClient(named.url, basic=credentials, ca_file=ca_file)
 
     def applier(self, tell: Tell | None = None) -> Applier:
-        return Applier(self.cluster(), self.registry(), self.ecosystem.id, self.access(), tell)
+        return Applier(self.cluster(), self.registry(), self.ecosystem.id, self.access(), tell, self.progress())
 
     def source(self, document: SourceDocument, contract: DataContract, edge: EdgeObserver = _NOBODY) -> Source:
         """Return a source as `connectors.yaml` describes it, for the contract in force. `edge` listens to its edge."""

@@ -52,7 +52,10 @@ class AgreementInForce:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Everything in force. `number` grows by one with each `apply` that changes something."""
+    """Everything in force. `number` grows by one with each `apply` that changes something.
+
+    `store`: how far the store had come when this was written (0: nobody said); one that says less is an older copy.
+    """
 
     number: int
     at_ms: int
@@ -60,6 +63,7 @@ class Generation:
     charter: Charter
     contracts: Mapping[str, ContractInForce]
     agreements: Mapping[str, AgreementInForce]
+    store: int = 0
 
     @property
     def signed(self) -> bool:
@@ -139,6 +143,7 @@ def to_record(generation: Generation) -> dict[str, Any]:
             }
             for key, held in generation.agreements.items()
         },
+        **({"store": generation.store} if generation.store else {}),
     }
 
 
@@ -162,13 +167,14 @@ def from_record(record: Mapping[str, Any]) -> Generation:
         charter=Charter.model_validate(record["charter"]),
         contracts={key: _contract(one) for key, one in record["contracts"].items()},
         agreements={key: _agreement(one) for key, one in record["agreements"].items()},
+        store=_whole(record.get("store", 0)),
     )
 
 
 def content_digest(generation: Generation) -> str:
-    """Return the digest of what a generation says, its number and time left out: equal means nothing to apply."""
+    """Return the digest of what a generation says, without number, time and store: equal means nothing to apply."""
     record = to_record(generation)
-    return digest({key: value for key, value in record.items() if key not in {"generation", "at_ms"}})
+    return digest({key: value for key, value in record.items() if key not in {"generation", "at_ms", "store"}})
 
 
 def _whole(value: Any) -> int:

@@ -11,6 +11,7 @@ from ...schemas.errors import ConfigurationError, PenstockError
 from ...schemas.principals import connector_principal
 from ...streams.control import ControlReader
 from ...streams.publisher import Bench, Feed, Publisher
+from ..abreast import require_abreast
 from ..access.establish import introduce
 from ..clock import now_ms
 from ..documents.load import connectors_of
@@ -40,11 +41,12 @@ def run_connectors(directory: Path, source: str) -> None:
                 if not control.wait_for(document.dataset, stop):
                     return
             generation = control.in_force()
+            require_abreast(wiring, generation)
             contract = generation.contracts[document.dataset].contract
             metrics.know(generation.charter, contract, document.silence_after)
             made = wiring.source(document, contract, metrics.edge)
             feed = Feed(wiring.ecosystem.id, document.id, document.dataset, made, contract)
-            publisher = Publisher(feed, Bench(wiring.cluster(), wiring.key_store(told), metrics, now_ms))
+            publisher = Publisher(feed, Bench(wiring.cluster(), wiring.key_store(told, cached=0), metrics, now_ms))
             signs = vital_signs(wiring, metrics, told, publisher.control)
             with signs, mounted(made, wiring.home.run, name, stop):
                 _publish(publisher, stop)

@@ -8,6 +8,7 @@ from ...schemas.lanes import slot_name
 from ...schemas.principals import exchange_principal
 from ...streams.control import ControlReader
 from ...streams.exchange import Exchange, Slot, World
+from ..abreast import require_abreast
 from ..access.establish import introduce
 from ..clock import now_ms
 from ..health import RoleServer
@@ -34,6 +35,7 @@ def run_exchange(directory: Path, dataset: str, number: int, lane: int) -> None:
             with vital_signs(wiring, metrics, told, control):
                 if not control.wait_for(dataset, stop, lane):
                     return
+                require_abreast(wiring, control.in_force())
                 schemas = ObservedSchemas(wiring.registry(), metrics.registry_operations)
                 world = World(
                     wiring.cluster(), wiring.key_store(told), schemas, metrics, now_ms, wiring.ecosystem.exchange
