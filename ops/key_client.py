@@ -115,6 +115,15 @@ class GatewayClient:
                     raise
                 self._sleep(wait.seconds)
 
+    def erasures(self) -> list[dict[str, Any]]:
+        """Return the signed notices of erasure that await the member's receipt."""
+        found: list[dict[str, Any]] = self._ask("/v1/erasures", None)["notices"]
+        return found
+
+    def answer_erasure(self, case: str, receipt: Mapping[str, Any]) -> None:
+        """Hand a signed receipt in. Raises RefusedError, UnavailableError."""
+        self._ask(f"/v1/erasures/{case}/receipt", json.dumps(receipt).encode())
+
     def _ask(self, path: str, body: bytes | None) -> dict[str, Any]:
         headers = {**self._headers, "content-type": "application/json"}
         request = urllib.request.Request(self.url + path, data=body, headers=headers)  # noqa: S310 - http(s)

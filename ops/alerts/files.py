@@ -5,11 +5,12 @@ from typing import Any
 from ..block_yaml import block_yaml
 from .alert import Alert, Recording
 from .burn import RECORDINGS
+from .erasure import ERASURE_ALERTS
 from .flow import FLOW_ALERTS
 from .pace import Pace
 from .roles import ROLE_ALERTS
 
-ALERTS: tuple[Alert, ...] = (*ROLE_ALERTS, *FLOW_ALERTS)
+ALERTS: tuple[Alert, ...] = (*ROLE_ALERTS, *FLOW_ALERTS, *ERASURE_ALERTS)
 HEAD = "# Written by `penstock alerts export`: change ops/alerts/, then export again.\n"
 
 
@@ -23,6 +24,7 @@ def rule_file(pace: Pace | None = None, docs: str = "") -> str:
         {"name": "penstock-freshness", "rules": [_recorded(one, pace) for one in RECORDINGS]},
         {"name": "penstock-roles", "rules": [_alerted(one, pace, docs) for one in ROLE_ALERTS]},
         {"name": "penstock-flow", "rules": [_alerted(one, pace, docs) for one in FLOW_ALERTS]},
+        {"name": "penstock-erasure", "rules": [_alerted(one, pace, docs) for one in ERASURE_ALERTS]},
     ]
     return HEAD + block_yaml({"groups": groups})
 

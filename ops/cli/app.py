@@ -13,6 +13,7 @@ from . import (
     contracts,
     doctor,
     documents,
+    erasure,
     evidence,
     metrics,
     partner,
@@ -37,6 +38,7 @@ reading.add_to(app)
 app.add_typer(agreements.app, name="agreements")
 app.add_typer(consents.app, name="consent")
 app.add_typer(contracts.app, name="contract")
+app.add_typer(erasure.app, name="erasure")
 evidence.add_to(app)
 doctor.add_to(app)
 app.add_typer(access.app, name="access")

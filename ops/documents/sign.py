@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ...processors.signing import SIDES, agreement_digest, public_text, sign_bytes
 from ...schemas.agreement import Agreement
+from ...schemas.charter import Charter
 from ...schemas.errors import ConfigurationError, RefusedError
 from ...schemas.signature import BothSides, Side, Signature, Signatures
-from .load import Documents, load
+from .load import load
 
 
 def keygen(path: Path) -> str:
@@ -44,9 +45,9 @@ def sign(directory: Path, agreement_id: str, member: str, key_file: Path) -> Sig
     agreement = documents.agreements.get(agreement_id)
     if agreement is None:
         raise ConfigurationError(f"there is no agreement '{agreement_id}'", place=str(directory))
-    key = _private_key(key_file)
+    key = private_key(key_file)
     side = _side(agreement, member)
-    _is_charters(documents, member, public_text(key), key_file)
+    require_charters(documents.charter, member, public_text(key), key_file)
     at = datetime.now(UTC).replace(microsecond=0)
     signature = Signature(member=member, key=public_text(key), signature=sign_bytes(key, agreement), at=at)
     digest = agreement_digest(agreement)
@@ -65,15 +66,17 @@ def _side(agreement: Agreement, member: str) -> Side:
     raise RefusedError(f"'{member}' is no party of '{agreement.id}'", remedy=remedy)
 
 
-def _is_charters(documents: Documents, member: str, public: str, key_file: Path) -> None:
-    known = documents.charter.member(member)
+def require_charters(charter: Charter, member: str, public: str, key_file: Path) -> None:
+    """Raise RefusedError unless the charter says that `public` is the member's key."""
+    known = charter.member(member)
     if known is None or known.public_key != public:
         said = "another public key" if known and known.public_key else "no public key"
         remedy = f"the members must agree on public_key: {public}"
         raise RefusedError(f"the charter has {said} of '{member}'", place=str(key_file), remedy=remedy)
 
 
-def _private_key(path: Path) -> Ed25519PrivateKey:
+def private_key(path: Path) -> Ed25519PrivateKey:
+    """Return the key of a file. Raises ConfigurationError for one that cannot be read or holds another kind of key."""
     try:
         key = _pem(path.read_bytes())
     except OSError as failure:

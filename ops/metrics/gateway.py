@@ -13,6 +13,7 @@ from ..documents.load import connectors_of
 from ..home import Home
 from .access import AccessMetrics
 from .asked import Asked
+from .erasures import ErasureMetrics
 from .hand_outs import HandOutMetrics
 from .operations import Dependencies
 from .role import RoleMetrics
@@ -34,6 +35,7 @@ class GatewayMetrics(RoleMetrics):
         self._home: Home | None = None
         self._known: Generation | None = None
         self.registry.register(Asked(self._gauges))
+        self.erasures = ErasureMetrics(self.registry)
 
     def watch(self, current: Current, home: Home) -> None:
         """Tell at each scrape of the agreements that `current` gives, and of the disks on which `home` lies."""

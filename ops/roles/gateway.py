@@ -19,12 +19,16 @@ from ...schemas.ports import AsgiApp, Listen
 from ...schemas.principals import GATEWAY
 from ...streams.control import ControlReader
 from ...streams.control_end import ControlEnd
+from ...streams.erasures import write_receipts
 from ...streams.settings import Cluster
+from ..abreast import require_abreast, require_orders_abreast
 from ..access.establish import establish
 from ..access.watch import RefusalWatch
 from ..clock import now_ms
+from ..gateway.case_watch import watching_cases
 from ..gateway.doors import Doors
 from ..gateway.entitled import Entitled
+from ..gateway.erasures_api import ErasureDesk
 from ..gateway.hand_out import HandingOut
 from ..gateway.keys_api import KeyDesk, Where
 from ..gateway.registry import Registry, registry_routes
@@ -56,7 +60,10 @@ def run_gateway(directory: Path, port: int | None) -> None:
         establish(wiring)
         cluster = wiring.cluster()
         metrics = GatewayMetrics()
+        require_orders_abreast(wiring)
         with _following(cluster, stop) as current:
+            if (generation := current.now()) is not None:
+                require_abreast(wiring, generation)
             end = ControlEnd(cluster, current.reader)
             known = Known(current.now, lambda: end.age_s)
             app = cast("AsgiApp", Starlette(routes=_routes(wiring, known, metrics)))
@@ -67,8 +74,10 @@ def run_gateway(directory: Path, port: int | None) -> None:
                     RoleServer("gateway", wiring.home.run, metrics, url=url),
                     vital_signs(wiring, metrics, metrics.dependencies, end),
                     warding(cluster, current.now),
+                    watching_cases(cluster) as cases,
                     contextlib.closing(RefusalWatch(wiring, current.now, metrics.access.refused)) as watch,
                 ):
+                    metrics.erasures.watch(cases.now)
                     metrics.state("running", "")
                     while served.alive and not stop.wait(POLL_S):
                         watch.tick()
@@ -90,10 +99,11 @@ def _routes(wiring: Wiring, known: Known, metrics: GatewayMetrics) -> list[Route
     where = Where(cluster.bootstrap, named.url if isinstance(named, NamedRegistry) else None, told)
     entitled = Entitled(known.current, age_s=known.age_s)
     doors = Doors(wiring.tokens(), wiring.role_pass(), entitled, metrics.access)
-    keys = wiring.key_store(metrics.dependencies)
+    keys = wiring.key_store(metrics.dependencies, cached=0)
     handing_out = HandingOut(keys, wiring.hand_outs(), metrics.hand_outs, now_ms)
     rate = Rate(wiring.ecosystem.gateway.keys_per_second)
     routes = KeyDesk(doors, handing_out, entitled, where, rate).routes()
+    routes += ErasureDesk(doors, wiring.papers(), known.current, lambda step: write_receipts(cluster, [step])).routes()
     if isinstance(named, NamedRegistry):
         return routes
     registry = Registry(cluster)

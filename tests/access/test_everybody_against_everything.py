@@ -31,12 +31,15 @@ OWN = (
     "penstock.disclosures",
     "penstock.lanes",
     "penstock.slots",
+    "penstock.erasures",
     "_schemas",
 )
 MEMBERS = ("brookvale", "ee-stat", "ee-tax", "fi-kela", "fi-stat", "fi-tax")
 ROLES = ("gateway", *(f"exchange.{one}" for one in DATASETS), *(f"connector.{one}" for one in DATASETS))
 REGISTRY = "penstock.registry"
-LEFT_OUT: dict[str, set[Attempt]] = {"gateway": {("write", "_schemas"), ("transaction", REGISTRY)}}
+LEFT_OUT: dict[str, set[Attempt]] = {
+    "gateway": {("write", "_schemas"), ("transaction", REGISTRY), ("write", "penstock.erasures")}
+}
 """What the running gateway does itself, and would be disturbed in."""
 
 
@@ -53,7 +56,7 @@ def everything(world: AccessWorld) -> dict[str, list[str]]:
     views = [f"view.{key}" for key in world.ecosystem.agreements()]
     provided = [name for one in DATASETS for name in (provider_topic(one), f"quarantine.{one}")]
     lanes = [lane(one) for one in DATASETS]
-    fixed = [f"penstock.{ECO}.control", f"penstock.{ECO}.consents", REGISTRY]
+    fixed = [f"penstock.{ECO}.control", f"penstock.{ECO}.consents", f"penstock.{ECO}.erasures", REGISTRY]
     sources = [f"penstock.{ECO}.connectors.{one}" for one in DATASETS]
     return {
         "topics": [*OWN, *provided, *views],
@@ -83,8 +86,8 @@ def _of_role(principal: str) -> Iterator[Attempt]:
     role, _, dataset = principal.partition(".")
     reads, writes = {"penstock.control"}, set()
     if role == "gateway":
-        reads |= {"_schemas", "penstock.consents", "penstock.slots"}
-        writes |= {"_schemas", "penstock.slots"}
+        reads |= {"_schemas", "penstock.consents", "penstock.slots", "penstock.erasures"}
+        writes |= {"_schemas", "penstock.slots", "penstock.erasures"}
         yield from (("transaction", f"{lane(one)}.0") for one in DATASETS)  # to fence who does not answer
     elif role == "exchange":
         reads |= {provider_topic(dataset), "penstock.consents", "penstock.lanes"}

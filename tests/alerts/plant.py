@@ -18,11 +18,13 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from ecosystem import Ecosystem, cli, until
 from prometheus import Prometheus
 
+from penstock.ops.documents.sign import keygen
 from penstock.ops.processes import is_running, read_status
 from penstock.ops.wiring import Wiring
 
 DATASET, AGREEMENT, ENDING = "parking-permits", "city-transport-permits", "city-transport-ending"
 STEADY, PROMISING = "parking-permits", "night-desk"
+PROVIDER, RECIPIENT = "city", "transport"
 ROWS = 60
 BEAT_S = 0.5
 HELD_S = 4.0
@@ -254,6 +256,25 @@ class Plant:
         admin = AdminClient(dict(Wiring(self.home.directory).cluster().client()))
         admin.incremental_alter_configs([topic])[topic].result(20)
 
+    @contextlib.contextmanager
+    def erasure(self, person: dict[str, Any]) -> Iterator[str]:
+        """A case about a person, approved and not executed; at the end its recipient answers."""
+        identifier = person["holder"]["national_id"]
+        until(lambda: self.command("disclosures", stdin=identifier) != [], "nothing of the person was released")
+        case = str(self.command("erasure", "request", "--as", "desk", stdin=identifier)["case"])
+        self.command("erasure", "decide", case, "--as", "dpo", "--grant")
+        self.command("erasure", "approve", case, "--as", "deputy")
+        yield case
+        key = str(key_of(self.home.directory, RECIPIENT))
+        self.command("erasure", "receipt", case, "--as", RECIPIENT, "--key", key)
+
+    def execute(self, case: str) -> None:
+        key = str(key_of(self.home.directory, PROVIDER))
+        self.command("erasure", "execute", case, "--as", PROVIDER, "--key", key, "--answer-within", "PT1S")
+
+    def command(self, *words: str, stdin: str = "") -> Any:
+        return cli(*words, "--in", str(self.home.directory), "--json", stdin=stdin).json
+
     def agreements(self, verb: str, agreement: str) -> None:
         done = cli("agreements", verb, agreement, "--in", str(self.home.directory))
         assert done.code == 0, done.err
@@ -285,7 +306,23 @@ def documents(directory: Path) -> Ecosystem:
     text = text.replace(f"id: {AGREEMENT}", f"id: {ENDING}")
     text = re.sub(r"(\n  until: )\S+", rf"\g<1>{until_then}", text)
     (directory / "agreements" / f"{ENDING}.yaml").write_text(text)
+    _give_keys(directory)
     return Ecosystem(directory)
+
+
+def _give_keys(directory: Path) -> None:
+    """Let the charter name keys of both parties whose private halves are beside it."""
+    charter = directory / "charter.yaml"
+    text = charter.read_text()
+    for member in (PROVIDER, RECIPIENT):
+        public = keygen(key_of(directory, member))
+        text, times = re.subn(rf"( +)(- id: {member}\n)", rf"\g<1>\g<2>\g<1>  public_key: {public}\n", text)
+        assert times == 1, member
+    charter.write_text(text)
+
+
+def key_of(directory: Path, member: str) -> Path:
+    return directory.parent / f"{member}.pem"
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from ecosystem import until
-from plant import AGREEMENT, DATASET, ENDING, PROMISING, Plant, documents, small_disk
+from plant import AGREEMENT, DATASET, ENDING, PROMISING, RECIPIENT, STEADY, Plant, documents, small_disk
 from prometheus import prometheus
 from promtool import needed
 
@@ -154,3 +154,14 @@ def test_transactions_that_abort_are_told(plant: Plant) -> None:
     with plant.refused("penstock.audit"):
         plant.fires("PenstockTransactionsAborting", role=f"connectors-{DATASET}")
     plant.clears("PenstockTransactionsAborting")
+
+
+def test_an_erasure_that_nobody_executes_and_a_recipient_that_does_not_answer_are_told(plant: Plant) -> None:
+    person = plant.row()
+    plant.drop(STEADY, person)
+    with plant.erasure(person) as case:
+        plant.fires("PenstockErasureUndone", timeout_s=90)
+        plant.execute(case)
+        plant.clears("PenstockErasureUndone")
+        plant.fires("PenstockErasureOverdue", recipient=RECIPIENT)
+    plant.clears("PenstockErasureOverdue", recipient=RECIPIENT)

@@ -28,6 +28,8 @@ EXPECTED = {
     "PenstockAgreementExpires",
     "PenstockAgreementParked",
     "PenstockFreshnessBurn",
+    "PenstockErasureOverdue",
+    "PenstockErasureUndone",
 }
 
 

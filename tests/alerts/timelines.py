@@ -310,6 +310,25 @@ TIMELINES = (
 )
 
 
+TIMELINES += (
+    Timeline(
+        "PenstockErasureOverdue",
+        "warning",
+        _gauge("penstock_erasure_receipts_overdue", "0x10 1x10 0x10", f'{LABELS}, recipient="desk"'),
+        silent_at=(9, 23),
+        fires_at=(12, 20),
+        labels={"recipient": "desk"},
+    ),
+    Timeline(
+        "PenstockErasureUndone",
+        "warning",
+        _gauge("penstock_erasures_undone", "0x10 1x80 0x10"),
+        silent_at=(9, 60, 95),
+        fires_at=(73, 89),
+    ),
+)
+
+
 def quiet_night() -> dict[str, Any]:
     """An hour in which nothing happens: all roles are well, no counter moves, no source promised a rhythm it breaks."""
     labels = f"{LABELS}, "
@@ -334,6 +353,8 @@ def quiet_night() -> dict[str, Any]:
         f'penstock_source_silence_seconds{{{labels}source="sensors"}}': "0+60x60",
         f'penstock_source_silence_limit_seconds{{{labels}source="sensors"}}': "7200x60",
         f'penstock_agreement_parked{{{labels}agreement="open-data"}}': "0x60",
+        f'penstock_erasure_receipts_overdue{{{labels}recipient="desk"}}': "0x60",
+        f"penstock_erasures_undone{{{LABELS}}}": "0x60",
         f'penstock_agreement_expires_timestamp_seconds{{{labels}agreement="open-data"}}': f"{90 * DAY}x60",
         f'penstock_agreement_status{{{labels}agreement="open-data", state="in_force"}}': "1x60",
     }
