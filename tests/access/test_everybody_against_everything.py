@@ -138,7 +138,7 @@ def holes(found: Outcomes, may: set[Attempt]) -> list[Attempt]:
 def test_there_is_something_to_be_had(world: AccessWorld, outcomes: dict[str, Outcomes]) -> None:
     assert set(MEMBERS) == set(world.members)
     there = set(world.wiring.cluster().client()) and set(everything(world)["topics"])
-    assert len(there) == 20
+    assert len(there) == 21
     assert all(len(found) >= 70 for found in outcomes.values())
 
 
