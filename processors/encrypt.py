@@ -116,7 +116,10 @@ class BulkKey:
 
 
 class BulkUses:
-    """Uses of a bulk key for one batch, in order: set aside many at a time, since that costs a lock and a look."""
+    """Uses of a bulk key for one batch, in order: set aside many at a time, since that costs a lock and a look.
+
+    For one thread of one process: as with `Nonces`, nothing of it may outlive a fork.
+    """
 
     def __init__(self, key: BulkKey, at_once: int = 256) -> None:
         self._whole = key

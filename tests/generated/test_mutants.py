@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from predicate_comparison import Made, differ, predicates_and_events, table_differs
 from telling_cases import TELLING
 
-from penstock.processors import event_work, lane, policy, pseudonymise, view_steps
+from penstock.processors import lane, policy, pseudonymise, view_steps
 from penstock.processors.cel import compiler, operators
 from penstock.processors.compiled import making
+from penstock.processors.native import scanned_batch
 from penstock.processors.noise import Mechanism
 from penstock.schemas.reasons import Reason
 
@@ -60,8 +61,8 @@ def both_ways(monkeypatch: pytest.MonkeyPatch, name: str, changed: Any) -> None:
         monkeypatch.setattr(module, name, changed)
 
 
-ASKING = {"standing": lane, "decide": event_work}
-"""Who asks the policy what."""
+ASKING = {"standing": (lane,), "covering": (policy, scanned_batch)}
+"""Who asks the policy what: for one event, or for a whole batch in columns."""
 
 
 def forgives(reason: Reason, where: str) -> Patch:
@@ -69,7 +70,8 @@ def forgives(reason: Reason, where: str) -> Patch:
 
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
         forgive = after(lambda found, *_: None if found is reason else found, getattr(policy, where))
-        monkeypatch.setattr(ASKING[where], where, forgive)
+        for module in ASKING[where]:
+            monkeypatch.setattr(module, where, forgive)
 
     return patch
 
@@ -94,6 +96,7 @@ def a_millisecond_late(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def consent_of_anybody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "_consented", lambda _subject, _event, _consents: True)
+    monkeypatch.setattr(scanned_batch.ScannedBatch, "_consented", lambda batch, _consents: bytes(len(batch.writers)))
 
 
 def purpose_after_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,8 +192,8 @@ MUTANTS: dict[str, Patch] = {
     "suspended is in force": forgives(Reason.SUSPENDED, "standing"),
     "terminated is in force": forgives(Reason.NOT_IN_FORCE, "standing"),
     "no legal basis is needed": forgives(Reason.LEGAL_BASIS, "standing"),
-    "an error of the predicate is a yes": forgives(Reason.PREDICATE_ERROR, "decide"),
-    "the predicate does not count": forgives(Reason.PREDICATE, "decide"),
+    "an error of the predicate is a yes": forgives(Reason.PREDICATE_ERROR, "covering"),
+    "the predicate does not count": forgives(Reason.PREDICATE, "covering"),
     "any transfer mechanism covers": any_mechanism_covers,
     "validity ends a millisecond late": a_millisecond_late,
     "consent of anybody": consent_of_anybody,
