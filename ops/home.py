@@ -33,6 +33,10 @@ class Home:
         """The development KEK."""
         return self.state / "kek"
 
+    def kek_of(self, member: str) -> Path:
+        """Return the development KEK of a member, of the ecosystem for the empty name."""
+        return self.kek.with_name(f"kek-{member}") if member else self.kek
+
     @property
     def tokens(self) -> Path:
         """Tokens that `up` issued for the members of an embedded ecosystem, one file a member."""

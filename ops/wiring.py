@@ -10,7 +10,7 @@ from ..schemas.connectors import SourceDocument
 from ..schemas.contract import DataContract
 from ..schemas.ecosystem import Ecosystem, NamedCluster, NamedRegistry, NamedStore
 from ..schemas.edge_observer import EdgeObserver, Unwatched
-from ..schemas.errors import ConfigurationError, UnavailableError
+from ..schemas.errors import ConfigurationError, KeyUnavailableError, UnavailableError
 from ..schemas.ports import Kms, Source
 from ..schemas.principals import OPERATOR
 from ..schemas.source_place import SourcePlace
@@ -24,6 +24,7 @@ from .apply import Applier
 from .clock import now_ms
 from .documents.load import ecosystem_of
 from .home import Home
+from .kms.opening import KekPlace, open_kms
 from .processes import read_status
 from .settings import cluster_of, from_environment
 from .store.credentials import CredentialStore
@@ -31,12 +32,11 @@ from .store.engine import open_sqlite, open_url
 from .store.erasing import Papers
 from .store.hand_outs import HandOutStore
 from .store.key_store import MOST_CACHED, SqlKeyStore
-from .store.kms_file import FileKms
 from .store.observed import ObservedKeyStore, ObservedKms
 from .store.progress import Progress
 from .store.receipts import ReceiptStore
 from .store.role_pass import RolePass
-from .store.store_keys import StoreKeys, is_new
+from .store.store_keys import KmsOf, StoreKeys, is_new
 from .store.tokens import TokenStore
 from .timed import Listeners
 
@@ -79,23 +79,42 @@ class Wiring:
         """The store's database."""
         return self._engine
 
-    def kms(self, told: Listeners | None = None) -> Kms:
-        """Return the KMS; `told` listens to it. The development KEK is made with the store, never after it."""
-        kms = FileKms(self.home.kek, create=is_new(self._engine))
+    def kms(self, told: Listeners | None = None, member: str = "") -> Kms:
+        """Return the KMS of a member or (empty) of the ecosystem; `told` listens to it.
+
+        A development KEK is made with its owner's first store keys, never after them. Raises what its kind raises.
+        """
+        named = self.ecosystem.kms.members[member] if member else self.ecosystem.kms.ecosystem
+        place = KekPlace(self.home.root, self.home.kek_of(member), is_new(self._engine, member), from_environment)
+        kms = open_kms(named, place)
         return ObservedKms(kms, told.kms) if told else kms
 
-    def key_store(self, told: Listeners | None = None, *, cached: int = MOST_CACHED) -> SqlKeyStore:
-        """Return the key store; `told` listens to it and its KMS.
+    def key_store(self, told: Listeners | None = None, provider: str = "", *, cached: int = MOST_CACHED) -> SqlKeyStore:
+        """Return the key store; `told` listens to it and its KMSes. New keys are those of `provider`.
 
         Only who follows orders to erase may keep keys of data subjects in memory: `cached` 0 for everybody else.
         """
-        kms = self.kms(told)
+        owner, kms_of, limit_s = self.owner_of(provider), self._kms_of(told), self.ecosystem.kms.cached_seconds
         if told:
-            return ObservedKeyStore(self._engine, kms, told.store, cached=cached)
-        return SqlKeyStore(self._engine, kms, cached=cached)
+            return ObservedKeyStore(self._engine, kms_of, owner, told.store, cached=cached, store_key_s=limit_s)
+        return SqlKeyStore(self._engine, kms_of, owner, cached=cached, store_key_s=limit_s)
+
+    def _kms_of(self, told: Listeners | None = None) -> KmsOf:
+        def kms_of(member: str) -> Kms:
+            if member and member not in self.ecosystem.kms.members:
+                raise KeyUnavailableError(
+                    f"ecosystem.yaml names no KMS of {member}", remedy="name it again: its keys are needed"
+                )
+            return self.kms(told, member)
+
+        return kms_of
+
+    def owner_of(self, provider: str) -> str:
+        """Return whose KEK wraps a provider's keys: its own where it has one, else (empty) the ecosystem's."""
+        return provider if provider in self.ecosystem.kms.members else ""
 
     def store_keys(self) -> StoreKeys:
-        return StoreKeys(self._engine, self.kms())
+        return StoreKeys(self._engine, self._kms_of(), limit_s=self.ecosystem.kms.cached_seconds)
 
     def papers(self) -> Papers:
         """Return where what is kept of erasure cases lies."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from ..schemas.codec import Codec
 from ..schemas.encrypted import framed, sealed_from
-from ..schemas.ports import KeyStore, SubjectWant
+from ..schemas.ports import KeyStore, SubjectWant, Versioned
 from ..schemas.quarantine import QUARANTINE_SCHEMA, QuarantineRecord
 from .encrypt import BulkKey, Nonce, open_, seal
 
@@ -29,7 +29,7 @@ class QuarantineSealer:
         self._worker = worker
         self._nonce = nonce
         self._codec = Codec(QUARANTINE_SCHEMA)
-        self._day = -1
+        self._day, self._version = -1, 0
         self._bulk: BulkKey | None = None
 
     def seal(self, record: QuarantineRecord, subject: bytes | None) -> bytes:
@@ -42,9 +42,10 @@ class QuarantineSealer:
         return seal(value, bulk, self._additional, bulk.nonce)
 
     def _bulk_key(self, day: int) -> BulkKey:
-        if self._bulk is None or self._bulk.spent or day != self._day:
+        version = self._store.data_key_version() if isinstance(self._store, Versioned) else 0
+        if self._bulk is None or self._bulk.spent or (day, version) != (self._day, self._version):
             self._bulk = BulkKey(*self._store.bulk_key(self._scope, self._worker))
-            self._day = day
+            self._day, self._version = day, version
         return self._bulk
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from ..schemas.codec import Codec
 from ..schemas.confluent_wire import frame
-from ..schemas.errors import AgreementKeyError, KeyUnavailableError, RecordError
+from ..schemas.errors import AgreementKeyError, KeyUnavailableError, OwnerKeysError, RecordError
 from ..schemas.generation import AgreementInForce, Generation
 from ..schemas.limits import MAX_RECORD_BYTES
-from ..schemas.ports import KeyStore, SubjectKey, SubjectWant
+from ..schemas.ports import KeyStore, SubjectKey, SubjectWant, Versioned
 from ..schemas.reasons import Refusal
 from .decoding import Decoder, Event
 from .encrypt import BulkKey, Nonce
@@ -25,6 +25,10 @@ class WorkerKeys:
     keys: KeyStore
     worker: str
 
+    def version(self) -> int:
+        """Return the version of the data keys that is used now; 0 where they are never rotated."""
+        return self.keys.data_key_version() if isinstance(self.keys, Versioned) else 0
+
 
 class Served:
     """An agreement and its view programs, one for each writer schema met."""
@@ -40,6 +44,7 @@ class Served:
         self._codec = Codec(held.view_schema)
         self._programs: dict[int, ViewProgram] = {}
         self._bulk: BulkKey | None = None
+        self._bulk_version = 0
 
     @property
     def scope(self) -> tuple[str, str]:
@@ -96,11 +101,16 @@ class Served:
 
     def noise_secret(self, period: str) -> bytes:
         """Return the secret that noise of a period follows from."""
-        return self._store.keys.noise_secret(self._contract.id, period)
+        try:
+            return self._store.keys.noise_secret(self._contract.id, period)
+        except OwnerKeysError as missing:
+            raise AgreementKeyError(missing.message, place=self.agreement.id, remedy=missing.remedy) from None
 
     def bulk_key(self) -> BulkKey:
-        """Return this worker's key for fields about nobody: made when first needed, replaced when used up."""
-        if self._bulk is None or self._bulk.spent:
+        """Return this worker's key for fields about nobody: made when first needed, replaced when spent or rotated."""
+        version = self._store.version()
+        if self._bulk is None or self._bulk.spent or self._bulk_version != version:
+            self._bulk_version = version
             try:
                 self._bulk = BulkKey(*self._store.keys.bulk_key(self.agreement.id, self._store.worker))
             except KeyUnavailableError as missing:

@@ -5,15 +5,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
-from .model import Model, Slug, Text
-
-EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Z_][A-Z0-9_]*$")]
-"""The name of an environment variable that holds a secret; the secret itself is never in a document."""
+from .kms import KmsPlan
+from .model import EnvName, HttpUrl, Model, Slug, Text
 
 Bootstrap = Annotated[str, StringConstraints(pattern=r"^[^\s,:]+:[0-9]+(,[^\s,:]+:[0-9]+)*$")]
 ListenAddress = Annotated[str, StringConstraints(pattern=r"^(\[[0-9a-fA-F:]+\]|[^\s:\[\]/]+):[0-9]{1,5}$")]
 EVERYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
-HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@]+$")]
 
 
 class Security(Model):
@@ -154,4 +151,5 @@ class Ecosystem(Model):
         Annotated[Literal["sqlite"], Tag("word")] | Annotated[NamedStore, Tag("named")],
         Discriminator(_named_or_word),
     ] = "sqlite"
+    kms: KmsPlan = KmsPlan()
     exchange: ExchangeManner = ExchangeManner()

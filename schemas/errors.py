@@ -58,8 +58,19 @@ class KeyUnavailableError(PenstockError):
     """A key that this release or reading needs is not to be had: the release is withheld, never made in clear."""
 
 
+class OwnerKeysError(KeyUnavailableError):
+    """The KMS of one member gives no keys: what is protected under them waits, and nobody else does."""
+
+
 class AgreementKeyError(KeyUnavailableError):
-    """A key of an agreement itself, not of a data subject, is not to be had; `place` is the agreement."""
+    """The keys that an agreement needs are not to be had; `place` is the agreement, `agreements` all that lack theirs.
+
+    A single key of a data subject that is missing is none of these: without the agreement the batch can be done.
+    """
+
+    def __init__(self, message: str, *, place: str, remedy: str = "", agreements: tuple[str, ...] = ()) -> None:
+        super().__init__(message, place=place, remedy=remedy)
+        self.agreements = agreements or (place,)
 
 
 class RoleExit(PenstockError):  # noqa: N818 - an instruction to the process, not a fault report

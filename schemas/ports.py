@@ -77,12 +77,29 @@ class Erasing(Protocol):
         ...
 
 
+@runtime_checkable
+class Versioned(Protocol):
+    """A key store whose data keys are rotated."""
+
+    def data_key_version(self) -> int:
+        """Return the version that what is protected now is to be protected under; news is seen within 30 seconds."""
+        ...
+
+
 class Kms(Protocol):
-    """A key management system that holds the KEK."""
+    """A key management system that holds the KEK. Every method may raise UnavailableError."""
 
-    def wrap(self, key: bytes, context: bytes) -> bytes: ...
+    def wrap(self, key: bytes, context: bytes) -> bytes:
+        """Return `key` (32 bytes) wrapped by the newest version of the KEK, bound to `context`."""
+        ...
 
-    def unwrap(self, wrapped: bytes, context: bytes) -> bytes: ...
+    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+        """Return what `wrap` was given. Raises KeyUnavailableError for damage, another KEK or context, or a refusal."""
+        ...
+
+    def rotate(self) -> None:
+        """Make a new version of the KEK. What older versions wrapped still opens."""
+        ...
 
     def health(self) -> str | None:
         """Return None when well, else one sentence that says what is wrong."""

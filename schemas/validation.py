@@ -25,6 +25,8 @@ _PATTERNS = {
     "^[^\\s,:]+:[0-9]+(,[^\\s,:]+:[0-9]+)*$": ("must be host:port, several with commas", "such as kafka.example:9093"),
     "^(\\[[0-9a-fA-F:]+\\]|[^\\s:\\[\\]/]+):[0-9]{1,5}$": ("must be host:port", "such as 127.0.0.1:8443 or [::1]:8443"),
     "^https?://[^\\s@]+$": ("must be an http or https address", "without user name or password in it"),
+    "^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$": ("must be a key's name", "letters, digits, and _ . - inside, such as kek-1"),
+    "^[A-Za-z0-9][A-Za-z0-9_./-]{0,127}$": ("must be the path of an engine", "without / in front, such as transit"),
     "^[A-Za-z0-9+/]{86}==$": ("must be a signature", "the base64 of 64 bytes, as penstock agreements sign writes it"),
     "^[0-9a-f]{64}$": ("must be a SHA-256 digest", "64 hexadecimal digits, as penstock agreements sign writes it"),
 }

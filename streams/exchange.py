@@ -183,11 +183,19 @@ class Exchange:
             return self._prepared(batch)
         except AgreementKeyError as missing:
             log.warning("%s", missing)
-            self._lanes.refuse(missing.place, "key_unavailable")
+            self._put_aside(missing)
             return self.prepare(batch)
         except KeyUnavailableError as missing:
             # Of the store, not of this batch: whoever restores it should find everything where it was.
             raise UnavailableError(missing.message, place=missing.place, remedy=missing.remedy) from None
+
+    def _put_aside(self, missing: AgreementKeyError) -> None:
+        """Put those aside who lack keys. Raises UnavailableError when it is quarantine that does: that all wait for."""
+        served = {one.agreement.id for one in self._program.agreements}
+        if not served.issuperset(missing.agreements):
+            raise UnavailableError(missing.message, place=missing.place, remedy=missing.remedy)
+        for agreement in missing.agreements:
+            self._lanes.refuse(agreement, "key_unavailable")
 
     def refused(self, topics: Mapping[str, str]) -> bool:
         """Be told which topics took no record, and why; False where that is for everybody to wait for."""

@@ -32,6 +32,7 @@ def examine(directory: Path, say: Say) -> Iterator[Result]:
         return
     stored = [
         Check("key store", lambda: keys.key_store(wiring), "PenstockKeyStoreDown"),
+        Check("KMS", lambda: keys.kms(wiring), "PenstockKmsDown"),
         Check("credentials", lambda: doors.lasting(wiring), "PenstockKeyStoreDown"),
     ]
     yield from _looked(stored, say)

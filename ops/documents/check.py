@@ -14,6 +14,7 @@ from .rules_contracts import contract_findings
 from .rules_edges import connector_findings, scenario_findings, signature_findings
 from .rules_fields import coverage_findings, fit_findings
 from .rules_keys import hand_out_findings, sealing_key_findings
+from .rules_kms import kms_findings
 from .rules_notes import note_findings
 from .rules_safeguards import number_findings, predicate_findings, role_findings
 from .rules_terms import dataset_findings, terms_findings
@@ -27,6 +28,7 @@ def check(documents: Documents, at_ms: int) -> list[Finding]:
         *sealing_key_findings(documents, at_ms),
         *contract_findings(documents),
         *terms_findings(documents, at_ms),
+        *kms_findings(documents),
         *connector_findings(documents),
         *scenario_findings(documents),
         *signature_findings(documents),

@@ -24,7 +24,7 @@ ACCESS_REASONS = (
 OUTCOMES = ("committed", "aborted", "ok", "error", "unavailable", "taken", "retained", "unmapped")
 STORE_OPERATIONS = ("load_keys", "bulk_key", "secret", "open_keys", "health")
 REGISTRY_OPERATIONS = ("schema",)
-KMS_OPERATIONS = ("wrap", "unwrap", "health")
+KMS_OPERATIONS = ("wrap", "unwrap", "rotate", "health")
 
 CODES: Mapping[str, frozenset[str]] = {
     "reason": frozenset({*Reason, *Refusal, *ACCESS_REASONS}),

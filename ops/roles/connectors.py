@@ -46,7 +46,8 @@ def run_connectors(directory: Path, source: str) -> None:
             metrics.know(generation.charter, contract, document.silence_after)
             made = wiring.source(document, contract, metrics.edge)
             feed = Feed(wiring.ecosystem.id, document.id, document.dataset, made, contract)
-            publisher = Publisher(feed, Bench(wiring.cluster(), wiring.key_store(told, cached=0), metrics, now_ms))
+            keys = wiring.key_store(told, contract.provider, cached=0)
+            publisher = Publisher(feed, Bench(wiring.cluster(), keys, metrics, now_ms))
             signs = vital_signs(wiring, metrics, told, publisher.control)
             with signs, mounted(made, wiring.home.run, name, stop):
                 _publish(publisher, stop)

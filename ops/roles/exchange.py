@@ -37,9 +37,8 @@ def run_exchange(directory: Path, dataset: str, number: int, lane: int) -> None:
                     return
                 require_abreast(wiring, control.in_force())
                 schemas = ObservedSchemas(wiring.registry(), metrics.registry_operations)
-                world = World(
-                    wiring.cluster(), wiring.key_store(told), schemas, metrics, now_ms, wiring.ecosystem.exchange
-                )
+                keys = wiring.key_store(told, control.in_force().contracts[dataset].contract.provider)
+                world = World(wiring.cluster(), keys, schemas, metrics, now_ms, wiring.ecosystem.exchange)
                 _serve(Exchange(Slot(wiring.ecosystem.id, dataset, number, lane), world, control), stop)
 
 

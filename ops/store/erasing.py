@@ -12,16 +12,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, select
 
-from ...processors.keys import KEY_BYTES
 from ...schemas.erasure import Ordered
 from ...schemas.errors import KeyUnavailableError
 from .engine import insert_new, reading, writing
 from .progress import ERASURES, advance, held, require_not_older
 from .store_keys import StoreKeys
+from .subject_material import material_of, subject_context
 from .tables import handles, subjects
 from .tables import secrets as secret_rows
 
-_PSEUDONYM = slice(2 * KEY_BYTES, None)
 _CHUNK = 200
 
 
@@ -37,6 +36,8 @@ def destroy(engine: Engine, store_keys: StoreKeys, orders: Sequence[Ordered], *,
     if not older:
         require_not_older(known, orders)
     new = [one for one in orders if one.offset > known.get(ERASURES, -1)]
+    if new:
+        store_keys.ring("").active()  # a KMS is not waited for inside a transaction
     for one in sorted(new, key=lambda one: one.offset):
         with writing(engine) as connection:
             if advance(connection, ERASURES, one.offset):
@@ -46,7 +47,7 @@ def destroy(engine: Engine, store_keys: StoreKeys, orders: Sequence[Ordered], *,
 def _destroy(connection: Connection, store_keys: StoreKeys, one: Ordered) -> None:
     name = marks_name(one.order.case)
     marks = json.dumps(_marks(connection, store_keys, one.order.subjects)).encode()
-    number, wrapped = store_keys.wrap(marks, b"secret", name.encode())
+    number, wrapped = store_keys.wrap(marks, b"secret", name.encode(), owner="")
     insert_new(connection, secret_rows, [{"name": name, "store_key": number, "wrapped": wrapped}])
     for part in _parts(one.order.subjects):
         connection.execute(delete(subjects).where(subjects.c.subject.in_(part)))
@@ -59,10 +60,11 @@ def _marks(connection: Connection, store_keys: StoreKeys, people: Collection[byt
     agreements: dict[str, dict[str, list[str]]] = {}
     for part in _parts(people):
         for row in connection.execute(select(subjects).where(subjects.c.subject.in_(part))):
-            context = b"subject", row.subject, row.domain.encode(), row.version.to_bytes(4, "big")
-            with suppress(KeyUnavailableError):  # what is damaged is destroyed all the same
-                pseudonym = store_keys.unwrap(row.store_key, row.wrapped, *context)[_PSEUDONYM]
-                pseudonyms[row.subject, row.domain] = base64.b32encode(pseudonym).decode().rstrip("=").lower()
+            context = subject_context(row.subject, row.domain, row.version)
+            # What is damaged is destroyed all the same, and what a KMS that is away does not open now.
+            with suppress(KeyUnavailableError):
+                material = material_of(store_keys.unwrap(row.store_key, row.wrapped, *context), row.version)
+                pseudonyms[row.subject, row.domain] = base64.b32encode(material.pseudonym).decode().rstrip("=").lower()
         for row in connection.execute(select(handles).where(handles.c.subject.in_(part))):
             said = agreements.setdefault(row.agreement, {"pseudonyms": [], "handles": []})
             said["handles"].append(row.handle.hex())
@@ -111,7 +113,7 @@ class Papers:
     def keep_notice(self, case: str, member: str, said: Mapping[str, Any]) -> None:
         """Keep a member's signed notice, over any that is there."""
         name = f"{marks_name(case)}/{member}"
-        number, wrapped = self._store_keys.wrap(json.dumps(said).encode(), b"secret", name.encode())
+        number, wrapped = self._store_keys.wrap(json.dumps(said).encode(), b"secret", name.encode(), owner="")
         with writing(self._engine) as connection:
             connection.execute(delete(secret_rows).where(secret_rows.c.name == name))
             insert_new(connection, secret_rows, [{"name": name, "store_key": number, "wrapped": wrapped}])

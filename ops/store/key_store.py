@@ -1,7 +1,7 @@
 """The key store: data subjects' keys and pseudonyms, secrets, and keys of data without a subject.
 
-A subject's row holds, wrapped: DEK (32) ‖ re-keying key (32) ‖ pseudonym (16), all random, so that deleting the row is
-erasing them. Rows are made by insert-or-read in one SQL transaction: any number of processes get the same.
+A subject's row holds, wrapped, what `subject_material` says, all random, so that deleting the row is erasing it. Rows
+are made by insert-or-read in one SQL transaction: any number of processes get the same.
 """
 
 import base64
@@ -15,18 +15,19 @@ from sqlalchemy import Connection, Engine, select
 from ...processors.keys import KEY_BYTES, agreement_key
 from ...schemas.encrypted import HANDLE_BYTES
 from ...schemas.erasure import Ordered
+from ...schemas.errors import AgreementKeyError, OwnerKeysError
 from ...schemas.ports import Kms, SubjectKey, SubjectWant
 from .cache import AgeingCache
 from .engine import insert_new, reading, writing
 from .erasing import destroy
-from .store_keys import StoreKeys
+from .key_ring import MAX_AGE_S
+from .rotation import DataKeyVersion
+from .store_keys import KmsOf, StoreKeys
+from .subject_material import Material, grown, material_of, subject_context
 from .tables import handles, subjects
 from .tables import secrets as secret_rows
 from .warm_keys import WarmKeys
 
-PSEUDONYM_BYTES = 16
-MATERIAL_BYTES = 2 * KEY_BYTES + PSEUDONYM_BYTES
-VERSION = 1
 CHUNK = 400
 MOST_CACHED = 500_000
 
@@ -35,15 +36,29 @@ Subject = tuple[bytes, str]
 
 
 class SqlKeyStore:
-    """Implements the ports `KeyStore`, `KeysAtHand` and `Erasing` over SQL.
+    """Implements the ports `KeyStore`, `KeysAtHand`, `Versioned` and `Erasing` over SQL.
 
-    Safe for several processes; one lock for the threads of one.
+    New keys are those of `owner`: wrapped under its own KEK (the empty name: the ecosystem's). Methods raise
+    OwnerKeysError where a member's KMS gives no keys; `subject_keys` then raises AgreementKeyError, which names the
+    agreements concerned. Safe for several processes; one lock for the threads of one.
     """
 
-    def __init__(self, engine: Engine, kms: Kms, *, cached: int = MOST_CACHED, max_age_s: float = 300) -> None:
+    def __init__(  # noqa: PLR0913 - its limits are named
+        self,
+        engine: Engine,
+        kms: Kms | KmsOf,
+        owner: str = "",
+        *,
+        cached: int = MOST_CACHED,
+        max_age_s: float = 300,
+        store_key_s: float = MAX_AGE_S,
+    ) -> None:
         self._engine = engine
         self._lock = threading.RLock()
-        self._store_keys = StoreKeys(engine, kms)
+        kms_of = kms if callable(kms) else lambda _: kms
+        self._store_keys = StoreKeys(engine, kms_of, owner, limit_s=store_key_s)
+        self._version = DataKeyVersion(engine, owner)
+        self._limits = cached, max_age_s
         self._warm = WarmKeys(cached, max_age_s)
         self._secrets: AgeingCache[str, bytes] = AgeingCache(1_000, max_age_s)
 
@@ -60,17 +75,30 @@ class SqlKeyStore:
     def subject_keys(self, wants: Collection[SubjectWant]) -> Mapping[SubjectWant, SubjectKey]:
         """Return keys for all `wants`; those that are missing are made, and durable before this returns."""
         with self._lock:
+            self._follow_version()
             found, missing = self._warm.many(wants)
             if missing:
-                made = self._load(missing)
+                made = self._load_owned(missing)
                 for want, key in made.items():
                     self._warm.put(want, key)
                 found.update(made)
             return found
 
+    def data_key_version(self) -> int:
+        """Implement `Versioned`."""
+        with self._lock:
+            self._follow_version()
+            return self._version.now
+
+    @property
+    def store_keys(self) -> StoreKeys:
+        """The store keys, of every owner."""
+        return self._store_keys
+
     def at_hand(self, domain: str, agreement: str, subjects: Sequence[bytes | None]) -> list[bytes | None]:
         """Implement `KeysAtHand`."""
         with self._lock:
+            self._follow_version()
             return self._warm.at_hand(domain, agreement, subjects)
 
     def erase(self, orders: Sequence[Ordered]) -> None:
@@ -104,8 +132,8 @@ class SqlKeyStore:
             material = self._read(connection, {(row.subject, row.domain) for row in of_subjects})
             for row in of_subjects:
                 held = material.get((row.subject, row.domain))
-                if held is not None:
-                    keys[row.handle] = agreement_key(held[:KEY_BYTES], agreement, row.version)
+                if held is not None and row.version <= held.version:
+                    keys[row.handle] = agreement_key(held.dek(row.version), agreement, row.version)
             return keys
 
     def _bulk(self, row: Any) -> bytes:
@@ -120,7 +148,9 @@ class SqlKeyStore:
             return held
 
     def _make_secret(self, name: str) -> bytes:
-        number, wrapped = self._store_keys.wrap(secrets.token_bytes(KEY_BYTES), b"secret", name.encode())
+        owner = self._store_keys.owner if name.startswith("noise/") else ""
+        secret = secrets.token_bytes(KEY_BYTES)
+        number, wrapped = self._store_keys.wrap(secret, b"secret", name.encode(), owner=owner)
         with writing(self._engine) as connection:
             insert_new(connection, secret_rows, [{"name": name, "store_key": number, "wrapped": wrapped}])
         made = self._read_secret(name)
@@ -133,76 +163,118 @@ class SqlKeyStore:
             row = connection.execute(select(secret_rows).where(secret_rows.c.name == name)).one_or_none()
         return None if row is None else self._store_keys.unwrap(row.store_key, row.wrapped, b"secret", name.encode())
 
+    def _follow_version(self) -> None:
+        """Forget the keys at hand when another version is to be used from now on."""
+        if self._version.changed():
+            self._warm = WarmKeys(*self._limits)
+
+    def _load_owned(self, wants: Collection[SubjectWant]) -> dict[SubjectWant, SubjectKey]:
+        """Load all, or those of each agreement for itself: what one KMS does not open stops no other's agreement."""
+        try:
+            return self._load(wants)
+        except OwnerKeysError as failure:
+            missing = failure
+        without = []
+        for agreement in sorted({want.agreement for want in wants}):
+            try:
+                for want, key in self._load([one for one in wants if one.agreement == agreement]).items():
+                    self._warm.put(want, key)
+            except OwnerKeysError:
+                without.append(agreement)
+        if not without:
+            return self._load(wants)
+        raise AgreementKeyError(
+            f"{missing.place}: {missing.message}", place=without[0], remedy=missing.remedy, agreements=tuple(without)
+        )
+
     def _load(self, wants: Collection[SubjectWant]) -> dict[SubjectWant, SubjectKey]:
         """Read what is there without a lock; only where something is missing, make it in one transaction."""
         people = {(want.subject, want.domain) for want in wants}
+        version = self._version.now
         with reading(self._engine) as connection:
             material = self._read(connection, people)
-            held = self._read_handles(connection, wants)
-        if len(material) < len(people) or len(held) < len(wants):
+            held = self._read_handles(connection, wants, version)
+        behind = [one for one in people if one not in material or material[one].version < version]
+        if behind or len(held) < len(wants):
+            self._store_keys.ring(self._store_keys.owner).active()  # a KMS is not waited for inside a transaction
             with writing(self._engine) as connection:
-                self._make_subjects(connection, people - material.keys())
-                material |= self._read(connection, people - material.keys())
+                self._grow(connection, {one: material[one] for one in behind if one in material}, version)
+                self._make_subjects(connection, people - material.keys(), version)
+                material |= self._read(connection, behind)
                 missing = sorted(
                     (one for one in wants if one not in held), key=lambda one: (one.agreement, one.subject)
                 )
-                insert_new(connection, handles, [_handle_row(_new_handle(), one.agreement, one, "") for one in missing])
-                held |= self._read_handles(connection, missing)
-        return {want: _subject_key(held[want], material[want.subject, want.domain], want.agreement) for want in wants}
+                rows = [_handle_row(_new_handle(), one.agreement, one, "", version) for one in missing]
+                insert_new(connection, handles, rows)
+                held |= self._read_handles(connection, missing, version)
+        return {
+            want: _subject_key(held[want], material[want.subject, want.domain], want.agreement, version)
+            for want in wants
+        }
 
-    def _make_subjects(self, connection: Connection, people: Iterable[Subject]) -> None:
+    def _make_subjects(self, connection: Connection, people: Iterable[Subject], version: int) -> None:
         rows = []
         # Sorted, so that two transactions that make the same people wait for each other and never both at once.
         for subject, domain in sorted(people):
-            material = secrets.token_bytes(MATERIAL_BYTES)
-            number, wrapped = self._store_keys.wrap(material, *_subject_context(subject, domain))
+            context = subject_context(subject, domain, version)
+            number, wrapped = self._store_keys.wrap(grown(b"", version), *context)
             rows.append(
-                {"subject": subject, "domain": domain, "version": VERSION, "store_key": number, "wrapped": wrapped}
+                {"subject": subject, "domain": domain, "version": version, "store_key": number, "wrapped": wrapped}
             )
         insert_new(connection, subjects, rows)
 
-    def _read(self, connection: Connection, people: Iterable[Subject]) -> dict[Subject, bytes]:
+    def _grow(self, connection: Connection, people: Mapping[Subject, Material], version: int) -> None:
+        """Add fresh DEKs up to `version`; where another process was first, its DEKs stay."""
+        for (subject, domain), material in sorted(people.items()):
+            number, wrapped = self._store_keys.wrap(
+                grown(material.raw, version), *subject_context(subject, domain, version)
+            )
+            row = (subjects.c.subject == subject) & (subjects.c.domain == domain) & (subjects.c.version < version)
+            grow = subjects.update().where(row).values(version=version, store_key=number, wrapped=wrapped)
+            connection.execute(grow)
+
+    def _read(self, connection: Connection, people: Iterable[Subject]) -> dict[Subject, Material]:
         found = {}
         for domain, part in _by_text(people):
             query = select(subjects).where(subjects.c.domain == domain, subjects.c.subject.in_(part))
             for row in connection.execute(query):
-                context = _subject_context(row.subject, domain)
-                found[row.subject, domain] = self._store_keys.unwrap(row.store_key, row.wrapped, *context)
+                context = subject_context(row.subject, domain, row.version)
+                raw = self._store_keys.unwrap(row.store_key, row.wrapped, *context)
+                found[row.subject, domain] = material_of(raw, row.version)
         return found
 
-    def _read_handles(self, connection: Connection, wants: Collection[SubjectWant]) -> dict[SubjectWant, bytes]:
+    def _read_handles(
+        self, connection: Connection, wants: Collection[SubjectWant], version: int
+    ) -> dict[SubjectWant, bytes]:
         domains = {want.agreement: want.domain for want in wants}
         found = {}
         for agreement, part in _by_text((want.subject, want.agreement) for want in wants):
             query = select(handles.c.handle, handles.c.subject).where(
-                handles.c.agreement == agreement, handles.c.version == VERSION, handles.c.subject.in_(part)
+                handles.c.agreement == agreement, handles.c.version == version, handles.c.subject.in_(part)
             )
             for row in connection.execute(query):
                 found[SubjectWant(row.subject, domains[agreement], agreement)] = row.handle
         return found
 
 
-def _subject_context(subject: bytes, domain: str) -> tuple[bytes, ...]:
-    return b"subject", subject, domain.encode(), VERSION.to_bytes(4, "big")
-
-
-def _subject_key(handle: bytes, material: bytes, agreement: str) -> SubjectKey:
-    dek, rekey, pseudonym = material[:KEY_BYTES], material[KEY_BYTES : 2 * KEY_BYTES], material[2 * KEY_BYTES :]
-    text = base64.b32encode(pseudonym).decode().rstrip("=").lower()
-    return SubjectKey(handle, agreement_key(dek, agreement, VERSION), text, rekey)
+def _subject_key(handle: bytes, material: Material, agreement: str, version: int) -> SubjectKey:
+    text = base64.b32encode(material.pseudonym).decode().rstrip("=").lower()
+    return SubjectKey(handle, agreement_key(material.dek(version), agreement, version), text, material.rekey)
 
 
 def _new_handle() -> bytes:
     return secrets.token_bytes(HANDLE_BYTES)
 
 
-def _handle_row(handle: bytes, agreement: str, want: SubjectWant | None, worker: str) -> dict[str, Any]:
+def _handle_row(
+    handle: bytes, agreement: str, want: SubjectWant | None, worker: str, version: int = 1
+) -> dict[str, Any]:
     return {
         "handle": handle,
         "agreement": agreement,
         "subject": want.subject if want else None,
         "domain": want.domain if want else worker,
-        "version": VERSION,
+        "version": version,
         "store_key": None,
         "wrapped": None,
     }

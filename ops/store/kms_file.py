@@ -15,25 +15,32 @@ KEY_BYTES = 32
 
 
 class FileKms:
-    """A 32-byte KEK in a file that only its owner may read."""
+    """A file that only its owner may read: 32 bytes for each version of the KEK, the newest last.
+
+    It is read each time, so that a new version counts at once, and a file that is gone counts as a KMS that is away.
+    """
 
     def __init__(self, path: Path, *, create: bool) -> None:
         self._path = path
         if create:
             _create(path)
-        self._key = _read(path)
+        _read(path)
 
     def wrap(self, key: bytes, context: bytes) -> bytes:
-        return wrap(self._key, key, b"kek", context)
+        return wrap(_read(self._path)[-1], key, b"kek", context)
 
     def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
         """Return the key. Raises KeyUnavailableError when another KEK wrapped it or it was damaged."""
-        try:
-            return unwrap(self._key, wrapped, b"kek", context)
-        except InvalidTag:
-            raise KeyUnavailableError(
-                "the KEK does not open this store", place=str(self._path), remedy="restore the KEK and store together"
-            ) from None
+        for kek in reversed(_read(self._path)):
+            with suppress(InvalidTag):
+                return unwrap(kek, wrapped, b"kek", context)
+        raise KeyUnavailableError(
+            "the KEK does not open this store", place=str(self._path), remedy="restore the KEK and store together"
+        )
+
+    def rotate(self) -> None:
+        """Write a new version behind those before, which stay: they open backups of the store from before."""
+        _replace(self._path, b"".join((*_read(self._path), secrets.token_bytes(KEY_BYTES))))
 
     def health(self) -> str | None:
         return None if self._path.exists() else f"{self._path} is gone"
@@ -43,21 +50,35 @@ def _create(path: Path) -> None:
     """Make the file with a new key unless there is one; two processes at once end up with the same."""
     if path.exists():
         return
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_bytes(KEY_BYTES))
-        file.flush()
-        os.fsync(file.fileno())
+    fresh = _beside(path, secrets.token_bytes(KEY_BYTES))
     with suppress(FileExistsError):  # another process made it first, and this one reads that
         path.hardlink_to(fresh)
     fresh.unlink()
 
 
-def _read(path: Path) -> bytes:
+def _replace(path: Path, keks: bytes) -> None:
+    _beside(path, keks).replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _beside(path: Path, keks: bytes) -> Path:
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(keks)
+        file.flush()
+        os.fsync(file.fileno())
+    return fresh
+
+
+def _read(path: Path) -> list[bytes]:
     try:
         mode = path.stat().st_mode
-        key = path.read_bytes()
+        keks = path.read_bytes()
     except OSError as failure:
         # It may come back, as any KMS may: a role that needs it waits and is started again.
         raise UnavailableError(
@@ -67,6 +88,8 @@ def _read(path: Path) -> bytes:
         ) from None
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigurationError("others may read the KEK", place=str(path), remedy=f"chmod 600 {path}")
-    if len(key) != KEY_BYTES:
-        raise ConfigurationError(f"the KEK has {len(key)} bytes, not {KEY_BYTES}", place=str(path), remedy="restore it")
-    return key
+    if not keks or len(keks) % KEY_BYTES:
+        raise ConfigurationError(
+            f"the KEK has {len(keks)} bytes, not {KEY_BYTES} for each version", place=str(path), remedy="restore it"
+        )
+    return [keks[start : start + KEY_BYTES] for start in range(0, len(keks), KEY_BYTES)]

@@ -7,7 +7,9 @@ from sqlalchemy import Engine
 from ...schemas.observer import OperationObserver
 from ...schemas.ports import Kms, SubjectKey, SubjectWant
 from ..timed import timed
+from .key_ring import MAX_AGE_S
 from .key_store import MOST_CACHED, SqlKeyStore
+from .store_keys import KmsOf
 
 
 class ObservedKms:
@@ -25,6 +27,10 @@ class ObservedKms:
         with timed(self._observer, "unwrap"):
             return self._kms.unwrap(wrapped, context)
 
+    def rotate(self) -> None:
+        with timed(self._observer, "rotate"):
+            self._kms.rotate()
+
     def health(self) -> str | None:
         with timed(self._observer, "health"):
             return self._kms.health()
@@ -33,9 +39,18 @@ class ObservedKms:
 class ObservedKeyStore(SqlKeyStore):
     """A key store whose questions to the database are told to `observer`; what memory answers is not."""
 
-    def __init__(self, engine: Engine, kms: Kms, observer: OperationObserver, *, cached: int = MOST_CACHED) -> None:
+    def __init__(  # noqa: PLR0913 - as that of the key store
+        self,
+        engine: Engine,
+        kms: Kms | KmsOf,
+        owner: str,
+        observer: OperationObserver,
+        *,
+        cached: int = MOST_CACHED,
+        store_key_s: float = MAX_AGE_S,
+    ) -> None:
         self._observer = observer
-        super().__init__(engine, kms, cached=cached)
+        super().__init__(engine, kms, owner, cached=cached, store_key_s=store_key_s)
 
     def bulk_key(self, scope: str, worker: str) -> tuple[bytes, bytes]:
         with timed(self._observer, "bulk_key"):

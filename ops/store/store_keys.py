@@ -1,50 +1,57 @@
-"""Store keys: a few random keys, wrapped by the KMS, that wrap everything else; in memory within a time limit."""
+"""Store keys: a few random keys of each owner, wrapped by its KMS, that wrap everything else."""
 
 import secrets
-import time
+from collections.abc import Callable
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from sqlalchemy import Engine, select
 
 from ...schemas.errors import KeyUnavailableError
 from ...schemas.ports import Kms
-from .engine import insert_new, reading, writing
+from .engine import reading
+from .key_ring import MAX_AGE_S, KeyRing
 from .tables import handles, store_keys, subjects
 from .tables import secrets as secret_rows
 from .wrapping import unwrap, wrap
 
-COUNT = 4
+KmsOf = Callable[[str], Kms]
+"""Gives a member's KMS; for the empty name the ecosystem's."""
 _WRAPPED = (secret_rows, subjects, handles)
-MAX_AGE_S = 15 * 60
 
 
-def is_new(engine: Engine) -> bool:
-    """Say whether the store has no store keys yet: only then may a KEK be made."""
+def is_new(engine: Engine, owner: str = "") -> bool:
+    """Say whether an owner has no store keys yet: only then may a KEK be made."""
     with reading(engine) as connection:
-        return connection.execute(select(store_keys.c.id).limit(1)).first() is None
+        asked = select(store_keys.c.id).where(store_keys.c.owner == owner)
+        return connection.execute(asked.limit(1)).first() is None
 
 
 class StoreKeys:
-    """Wraps with a random one of the store keys, unwraps with the one named. Not thread-safe on its own."""
+    """Wraps with a random one of an owner's store keys, unwraps with the one named. Not thread-safe on its own.
 
-    def __init__(self, engine: Engine, kms: Kms) -> None:
+    `owner` is whose keys are used where a call does not say it.
+    """
+
+    def __init__(self, engine: Engine, kms_of: KmsOf, owner: str = "", *, limit_s: float = MAX_AGE_S) -> None:
+        self.owner = owner
         self._engine = engine
-        self._kms = kms
-        self._keys: dict[int, bytes] = {}
-        self._loaded = 0.0
-        self._make_missing()
+        self._kms_of = kms_of
+        self._limit_s = limit_s
+        self._rings: dict[str, KeyRing] = {}
+        self._owners: dict[int, str] = {}
+        self._refuse_loss()
+        self.ring("").make_missing()
 
-    def wrap(self, secret: bytes, *context: bytes) -> tuple[int, bytes]:
-        """Return (store key id, wrapped)."""
-        keys = self._current()
+    def wrap(self, secret: bytes, *context: bytes, owner: str | None = None) -> tuple[int, bytes]:
+        """Return (store key id, wrapped). Raises OwnerKeysError when a member's KMS is needed and gives no keys."""
+        keys = self.ring(self.owner if owner is None else owner).active()
         number = secrets.choice(list(keys))
         return number, wrap(keys[number], secret, *context)
 
     def unwrap(self, number: int, wrapped: bytes, *context: bytes) -> bytes:
-        """Return what `wrap` was given. Raises KeyUnavailableError for a damaged or misplaced row."""
-        key = self._current().get(number)
-        if key is None:
-            raise KeyUnavailableError(f"store key {number} is missing", remedy="restore the store from one backup")
+        """Return what `wrap` was given. Raises KeyUnavailableError for a damaged or misplaced row, as `wrap`, too."""
+        key = self.ring(self._owner_of(number)).key(number)
         try:
             return unwrap(key, wrapped, *context)
         except InvalidTag:
@@ -52,31 +59,30 @@ class StoreKeys:
                 "a row of the key store is damaged or was moved", remedy="restore the store from a backup"
             ) from None
 
-    def _make_missing(self) -> None:
+    def ring(self, owner: str) -> KeyRing:
+        """Return an owner's store keys."""
+        if owner not in self._rings:
+            self._rings[owner] = KeyRing(self._engine, owner, lambda: self._kms_of(owner), self._limit_s)
+        return self._rings[owner]
+
+    def rings(self) -> list[KeyRing]:
+        """Return the store keys of every owner that was asked for."""
+        return list(self._rings.values())
+
+    def _owner_of(self, number: int) -> str:
+        if number not in self._owners:
+            with reading(self._engine) as connection:
+                rows = connection.execute(select(store_keys.c.id, store_keys.c.owner)).all()
+            self._owners = {row.id: row.owner for row in rows}
+        if number not in self._owners:
+            raise KeyUnavailableError(f"store key {number} is missing", remedy="restore the store from one backup")
+        return self._owners[number]
+
+    def _refuse_loss(self) -> None:
         with reading(self._engine) as connection:
-            there = connection.execute(select(store_keys.c.id)).scalars().all()
+            there: Any = connection.execute(select(store_keys.c.id).limit(1)).first()
             in_use = any(connection.execute(select(one.c.wrapped).limit(1)).first() for one in _WRAPPED)
-        if there:
-            return
-        if in_use:
+        if in_use and not there:
             raise KeyUnavailableError(
                 "the store keys are gone, and what they wrap is not", remedy="restore the store from one backup"
             )
-        rows = []
-        for number in range(1, COUNT + 1):
-            wrapped = self._kms.wrap(secrets.token_bytes(32), _context(number))
-            rows.append({"id": number, "wrapped": wrapped})
-        with writing(self._engine) as connection:
-            insert_new(connection, store_keys, rows)
-
-    def _current(self) -> dict[int, bytes]:
-        if not self._keys or time.monotonic() - self._loaded > MAX_AGE_S:
-            with reading(self._engine) as connection:
-                rows = connection.execute(select(store_keys.c.id, store_keys.c.wrapped)).all()
-            self._keys = {row.id: self._kms.unwrap(row.wrapped, _context(row.id)) for row in rows}
-            self._loaded = time.monotonic()
-        return self._keys
-
-
-def _context(number: int) -> bytes:
-    return f"store key {number}".encode()

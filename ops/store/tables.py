@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
 
-STORE_VERSION = 2
+STORE_VERSION = 3
 
 metadata = MetaData()
 
@@ -12,7 +12,18 @@ store_keys = Table(
     "store_keys",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("wrapped", LargeBinary, nullable=False),  # by the KMS
+    Column("wrapped", LargeBinary, nullable=False),  # by the owner's KMS
+    Column("owner", String, nullable=False, server_default=""),  # the member whose KMS it is; empty: the ecosystem's
+    Column("made_ms", BigInteger, nullable=False, server_default="0"),
+    Column("retired_ms", BigInteger),  # since then it wraps nothing new
+)
+
+data_key_versions = Table(
+    "data_key_versions",
+    metadata,
+    Column("owner", String, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
 )
 
 secrets = Table(

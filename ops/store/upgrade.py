@@ -18,6 +18,8 @@ def bring_up_to_date(connection: Connection, before: int) -> None:
     """Change the tables of version `before` into today's and note it. Tables that are new are there already."""
     if before == 1:
         _name_and_scope_tokens(connection)
+    if before in {1, 2}:
+        _own_store_keys(connection)
     if before < STORE_VERSION:
         connection.execute(versions.insert(), {"version": STORE_VERSION})
 
@@ -30,6 +32,12 @@ def _name_and_scope_tokens(connection: Connection) -> None:
         named = tokens.update().where(tokens.c.digest == digest).values(id=token_id(digest))
         connection.execute(named)
     connection.exec_driver_sql("CREATE UNIQUE INDEX tokens_id ON tokens (id)")
+
+
+def _own_store_keys(connection: Connection) -> None:
+    """Version 3: a store key has an owner, and may be retired. Those from before are the ecosystem's."""
+    for column in ("owner VARCHAR DEFAULT '' NOT NULL", "made_ms BIGINT DEFAULT '0' NOT NULL", "retired_ms BIGINT"):
+        connection.exec_driver_sql(f"ALTER TABLE store_keys ADD COLUMN {column}")
 
 
 def token_id(digest: bytes) -> str:

@@ -39,7 +39,7 @@ def metrics():
 def keys(tmp_path, metrics):
     told = metrics.dependencies
     kms = ObservedKms(FileKms(tmp_path / "kek", create=True), told.kms)
-    return ObservedKeyStore(open_sqlite(tmp_path / "store.db"), kms, told.store)
+    return ObservedKeyStore(open_sqlite(tmp_path / "store.db"), kms, "", told.store)
 
 
 def test_questions_to_the_key_store_are_counted_and_timed(keys, metrics):

@@ -120,7 +120,7 @@ def test_the_agreements_key_is_derived_from_what_is_stored(where):
     key = store.subject_keys([one])[one].key
     with engines.reading(store._engine) as connection:
         material = store._read(connection, {(one.subject, one.domain)})[one.subject, one.domain]
-    assert key == agreement_key(material[:32], "ee-fi")
+    assert key == agreement_key(material.dek(1), "ee-fi")
 
 
 # --- several processes ------------------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def test_store_keys_are_unwrapped_again_after_their_time(where, monkeypatch):
     store = store_in(where)
     store.subject_keys([want(1)])
     (where / "kek").unlink()
-    store._store_keys._kms = FileKms(where / "kek", create=True)
+    FileKms(where / "kek", create=True)
     store.subject_keys([want(2)])
     clock[0] += store_key_module.MAX_AGE_S + 1
     with pytest.raises(KeyUnavailableError, match="KEK"):
