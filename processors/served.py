@@ -108,11 +108,11 @@ class Served:
 
     def bulk_key(self) -> BulkKey:
         """Return this worker's key for fields about nobody: made when first needed, replaced when spent or rotated."""
-        version = self._store.version()
-        if self._bulk is None or self._bulk.spent or self._bulk_version != version:
-            self._bulk_version = version
-            try:
+        try:
+            version = self._store.version()
+            if self._bulk is None or self._bulk.spent or self._bulk_version != version:
                 self._bulk = BulkKey(*self._store.keys.bulk_key(self.agreement.id, self._store.worker))
-            except KeyUnavailableError as missing:
-                raise AgreementKeyError(missing.message, place=self.agreement.id, remedy=missing.remedy) from None
+                self._bulk_version = version
+        except KeyUnavailableError as missing:
+            raise AgreementKeyError(missing.message, place=self.agreement.id, remedy=missing.remedy) from None
         return self._bulk

@@ -82,7 +82,10 @@ class Versioned(Protocol):
     """A key store whose data keys are rotated."""
 
     def data_key_version(self) -> int:
-        """Return the version that what is protected now is to be protected under; news is seen within 30 seconds."""
+        """Return the version that what is protected now is to be protected under; news is seen within 30 seconds.
+
+        Raises KeyUnavailableError or UnavailableError when the KMS has been away for longer than keys are good for.
+        """
         ...
 
 

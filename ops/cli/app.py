@@ -15,6 +15,7 @@ from . import (
     documents,
     erasure,
     evidence,
+    keys,
     metrics,
     partner,
     reading,
@@ -43,6 +44,7 @@ evidence.add_to(app)
 doctor.add_to(app)
 app.add_typer(access.app, name="access")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(keys.app, name="keys")
 app.add_typer(partner.app, name="partner")
 app.add_typer(brokers.app, name="broker")
 app.add_typer(metrics.app, name="metrics")

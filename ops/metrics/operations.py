@@ -1,7 +1,7 @@
 """Operations on what a role depends on: the key store, the registry, the KMS."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from .families import Families
 from .words import KMS_OPERATIONS, STORE_OPERATIONS
@@ -36,5 +36,16 @@ class Dependencies:
         self.kms = Operations(families, "kms", "Operations on the KMS", KMS_OPERATIONS, timed=False)
         self.store_healthy = families.single("penstock_store_healthy", "1 while the key store can be read.")
         self.kms_healthy = families.single("penstock_kms_healthy", "1 while the KMS says that it is well.")
-        for gauge in (self.store_healthy, self.kms_healthy):
+        self.data_key_version = families.single(
+            "penstock_data_key_version", "The version of the data keys that events are protected under."
+        )
+        self.store_keys_age = families.single(
+            "penstock_store_keys_age_seconds", "How long ago a KMS opened the store keys in memory."
+        )
+        for gauge in (self.store_healthy, self.kms_healthy, self.data_key_version, self.store_keys_age):
             gauge.set(math.nan)  # nobody asked yet: neither well nor not
+
+    def watch_keys(self, facts: Callable[[], tuple[int, float]]) -> None:
+        """Show what `facts` says of the keys in use: their version and their age in seconds."""
+        self.data_key_version.set_function(lambda: float(facts()[0]))
+        self.store_keys_age.set_function(lambda: facts()[1])

@@ -47,6 +47,7 @@ def run_connectors(directory: Path, source: str) -> None:
             made = wiring.source(document, contract, metrics.edge)
             feed = Feed(wiring.ecosystem.id, document.id, document.dataset, made, contract)
             keys = wiring.key_store(told, contract.provider, cached=0)
+            told.watch_keys(keys.key_facts)
             publisher = Publisher(feed, Bench(wiring.cluster(), keys, metrics, now_ms))
             signs = vital_signs(wiring, metrics, told, publisher.control)
             with signs, mounted(made, wiring.home.run, name, stop):

@@ -38,6 +38,7 @@ def run_exchange(directory: Path, dataset: str, number: int, lane: int) -> None:
                 require_abreast(wiring, control.in_force())
                 schemas = ObservedSchemas(wiring.registry(), metrics.registry_operations)
                 keys = wiring.key_store(told, control.in_force().contracts[dataset].contract.provider)
+                told.watch_keys(keys.key_facts)
                 world = World(wiring.cluster(), keys, schemas, metrics, now_ms, wiring.ecosystem.exchange)
                 _serve(Exchange(Slot(wiring.ecosystem.id, dataset, number, lane), world, control), stop)
 

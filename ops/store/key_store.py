@@ -85,10 +85,15 @@ class SqlKeyStore:
             return found
 
     def data_key_version(self) -> int:
-        """Implement `Versioned`."""
+        """Implement `Versioned`: keys that nobody could make now are not to be used either."""
         with self._lock:
             self._follow_version()
+            self._store_keys.ring(self._store_keys.owner).active()
             return self._version.now
+
+    def key_facts(self) -> tuple[int, float]:
+        """Return the version of the data keys in use and how long ago a KMS opened the store keys; asks nobody."""
+        return self._version.now, max(ring.age_s for ring in self._store_keys.rings())
 
     @property
     def store_keys(self) -> StoreKeys:

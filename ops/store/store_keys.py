@@ -51,7 +51,7 @@ class StoreKeys:
 
     def unwrap(self, number: int, wrapped: bytes, *context: bytes) -> bytes:
         """Return what `wrap` was given. Raises KeyUnavailableError for a damaged or misplaced row, as `wrap`, too."""
-        key = self.ring(self._owner_of(number)).key(number)
+        key = self.ring(self.owner_of(number)).key(number)
         try:
             return unwrap(key, wrapped, *context)
         except InvalidTag:
@@ -67,9 +67,10 @@ class StoreKeys:
 
     def rings(self) -> list[KeyRing]:
         """Return the store keys of every owner that was asked for."""
-        return list(self._rings.values())
+        return list(self._rings.copy().values())
 
-    def _owner_of(self, number: int) -> str:
+    def owner_of(self, number: int) -> str:
+        """Return whose a store key is. Raises KeyUnavailableError when there is no such store key."""
         if number not in self._owners:
             with reading(self._engine) as connection:
                 rows = connection.execute(select(store_keys.c.id, store_keys.c.owner)).all()
