@@ -55,8 +55,7 @@ class SqlKeyStore:
     ) -> None:
         self._engine = engine
         self._lock = threading.RLock()
-        kms_of = kms if callable(kms) else lambda _: kms
-        self._store_keys = StoreKeys(engine, kms_of, owner, limit_s=store_key_s)
+        self._store_keys = StoreKeys(engine, kms, owner, limit_s=store_key_s)
         self._version = DataKeyVersion(engine, owner)
         self._limits = cached, max_age_s
         self._warm = WarmKeys(cached, max_age_s)

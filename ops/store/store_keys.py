@@ -33,10 +33,10 @@ class StoreKeys:
     `owner` is whose keys are used where a call does not say it.
     """
 
-    def __init__(self, engine: Engine, kms_of: KmsOf, owner: str = "", *, limit_s: float = MAX_AGE_S) -> None:
+    def __init__(self, engine: Engine, kms: Kms | KmsOf, owner: str = "", *, limit_s: float = MAX_AGE_S) -> None:
         self.owner = owner
         self._engine = engine
-        self._kms_of = kms_of
+        self._kms_of: KmsOf = kms if callable(kms) else lambda _: kms
         self._limit_s = limit_s
         self._rings: dict[str, KeyRing] = {}
         self._owners: dict[int, str] = {}

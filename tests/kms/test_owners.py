@@ -6,8 +6,12 @@ import pytest
 
 from penstock.ops.store import key_ring
 from penstock.ops.store.engine import open_sqlite
+from penstock.ops.store.erasing import Papers
 from penstock.ops.store.key_store import SqlKeyStore
 from penstock.ops.store.kms_file import FileKms
+from penstock.ops.store.rotation import rotate_data_keys
+from penstock.ops.store.store_keys import StoreKeys
+from penstock.schemas.erasure import ErasureOrder, Ordered
 from penstock.schemas.errors import AgreementKeyError, KeyUnavailableError, OwnerKeysError, UnavailableError
 from penstock.schemas.ports import SubjectWant
 
@@ -138,3 +142,37 @@ def test_workers_that_begin_at_once_have_the_same_store_keys(owned):
     assert one.store_keys.ring("ee").active() == other.store_keys.ring("ee").active()
     assert len(one.store_keys.ring("ee").active()) == key_ring.COUNT
     assert not one.store_keys.ring("ee").active().keys() & third.store_keys.ring("fi").active().keys()
+
+
+def order(*people):
+    return Ordered(4, ErasureOrder("case-1", tuple(b"p%d" % one for one in people), 0, 1))
+
+
+def test_what_a_recipient_knew_a_person_by_is_kept_whatever_the_version_of_its_keys(owned):
+    before = owned.store("ee").subject_keys([want(1, "ee-x")])[want(1, "ee-x")]
+    rotate_data_keys(open_sqlite(owned.where / "store.db"), "ee")
+    store = owned.store("ee")
+    after = store.subject_keys([want(1, "ee-x")])[want(1, "ee-x")]
+    assert after.pseudonym == before.pseudonym
+    assert after.handle != before.handle
+    store.erase([order(1)])
+    said = Papers(open_sqlite(owned.where / "store.db"), StoreKeys(open_sqlite(owned.where / "store.db"), owned.kms_of))
+    marks = said.marks("case-1")["agreements"]["ee-x"]
+    assert marks["pseudonyms"] == [before.pseudonym]
+    assert set(marks["handles"]) == {before.handle.hex(), after.handle.hex()}
+    new = store.subject_keys([want(1, "ee-x")])[want(1, "ee-x")]
+    assert new.pseudonym != before.pseudonym
+    assert new.key not in {before.key, after.key}
+    assert store.open_keys("ee-x", [before.handle, after.handle]) == {}
+
+
+def test_a_kms_that_is_away_keeps_nobody_from_erasing(owned):
+    """The keys go; the notice then names the handles alone, since the pseudonym cannot be read any more."""
+    key = owned.store("fi").subject_keys([want(1, "fi-x")])[want(1, "fi-x")]
+    owned.fault = {"fi": AWAY}
+    store = owned.store("ee")
+    store.erase([order(1)])
+    marks = Papers(open_sqlite(owned.where / "store.db"), store.store_keys).marks("case-1")
+    assert marks["agreements"] == {"fi-x": {"pseudonyms": [], "handles": [key.handle.hex()]}}
+    owned.fault = {}
+    assert owned.store("fi").open_keys("fi-x", [key.handle]) == {}
