@@ -103,6 +103,8 @@ pub struct Made {
     pub value: Range<usize>,
     /// Its key, if it has one.
     pub key: Option<Range<usize>>,
+    /// How many fields are encrypted in it.
+    pub sealed: usize,
 }
 
 /// What was made: records, and their bytes.
@@ -158,22 +160,28 @@ impl Work<'_> {
         records: &mut Records,
     ) -> Result<(), Unusual> {
         let (values, keys) = (records.values.len(), records.keys.len());
+        let (taken, left) = (nonces.taken, bulk_left(means, place.view));
         let made = self.written(place, means, nonces, records);
         let size = records.values.len() - values + records.keys.len() - keys;
         match made {
-            Ok(keyed) if size <= self.most_bytes => {
+            Ok((keyed, sealed)) if size <= self.most_bytes => {
                 let key = keyed.then_some(keys..records.keys.len());
                 records.made.push(Made {
                     event: place.event,
                     view: place.view,
                     value: values..records.values.len(),
                     key,
+                    sealed,
                 });
                 Ok(())
             }
             _ => {
                 records.values.truncate(values);
                 records.keys.truncate(keys);
+                nonces.taken = taken;
+                if let Some(bulk) = means.get_mut(place.view).and_then(|one| one.bulk.as_mut()) {
+                    bulk.back_to(left);
+                }
                 Err(Unusual)
             }
         }
@@ -185,7 +193,7 @@ impl Work<'_> {
         means: &mut [Means],
         nonces: &mut Nonces<'_>,
         records: &mut Records,
-    ) -> Result<bool, Unusual> {
+    ) -> Result<(bool, usize), Unusual> {
         let taken = self.events.taken.get(place.event).and_then(Option::as_ref).ok_or(Unusual)?;
         let writer = self.writers.get(taken.writer).ok_or(Unusual)?;
         let view = writer.views.get(place.view).and_then(Option::as_ref).ok_or(Unusual)?;
@@ -196,4 +204,9 @@ impl Work<'_> {
         let means = means.get_mut(place.view).ok_or(Unusual)?;
         Making::new(view, &event, means, nonces)?.write(&mut records.values, &mut records.keys)
     }
+}
+
+/// How many nonces the bulk key of a view has left.
+fn bulk_left(means: &[Means], view: usize) -> u64 {
+    means.get(view).and_then(|one| one.bulk.as_ref()).map_or(0, crate::keys::BulkKey::left)
 }

@@ -33,33 +33,53 @@ impl<'a> Located<'a> {
 }
 
 /// A value that is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value<'a> {
     /// Text.
     Text(&'a str),
     /// A whole number.
     Number(i64),
+    /// A float or double.
+    Real(f64),
+}
+
+/// How a value is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As text.
+    Text,
+    /// As a whole number.
+    Whole,
+    /// As a float.
+    Float,
+    /// As a double.
+    Double,
 }
 
 impl Value<'_> {
     /// Appends the value as text.
-    pub fn write(&self, out: &mut Vec<u8>) {
+    ///
+    /// # Errors
+    /// For a float or double: Python knows how it is written.
+    pub fn write(&self, out: &mut Vec<u8>) -> Result<(), Unusual> {
         match self {
             Self::Text(text) => out.extend_from_slice(text.as_bytes()),
             Self::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),
+            Self::Real(_) => return Err(Unusual),
         }
+        Ok(())
     }
 }
 
-/// A field that is one part: where it lies, which branch is null, whether it is text or a whole number.
+/// A field that is one part: where it lies, which branch is null, how it is read.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
     /// In the positions.
     pub place: usize,
     /// The byte that says null; None where the field is no union.
     pub null: Option<u8>,
-    /// Text, or else a whole number.
-    pub text: bool,
+    /// How it is read.
+    pub form: Form,
 }
 
 impl Field {
@@ -68,13 +88,31 @@ impl Field {
     /// # Errors
     /// For what is no such value.
     pub fn read<'a>(&self, event: &Located<'a>) -> Result<Option<Value<'a>>, Unusual> {
-        let mut cursor = Cursor::new(event.data, event.at(self.place)?);
+        self.read_at(&mut Cursor::new(event.data, event.at(self.place)?))
+    }
+
+    /// As `read`, wherever it lies.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn read_at<'a>(&self, cursor: &mut Cursor<'a>) -> Result<Option<Value<'a>>, Unusual> {
         if let Some(null) = self.null
             && cursor.byte()? == null
         {
             return Ok(None);
         }
-        if self.text { cursor.text().map(Value::Text).map(Some) } else { cursor.long().map(Value::Number).map(Some) }
+        Ok(Some(match self.form {
+            Form::Text => Value::Text(cursor.text()?),
+            Form::Whole => Value::Number(cursor.long()?),
+            Form::Float => {
+                let bytes = cursor.take(4)?.first_chunk().ok_or(Unusual)?;
+                Value::Real(f32::from_le_bytes(*bytes).into())
+            }
+            Form::Double => {
+                let bytes = cursor.take(8)?.first_chunk().ok_or(Unusual)?;
+                Value::Real(f64::from_le_bytes(*bytes))
+            }
+        }))
     }
 
     fn given<'a>(&self, event: &Located<'a>) -> Result<Option<Value<'a>>, Unusual> {
@@ -119,7 +157,7 @@ impl Facts {
         id: &mut Vec<u8>,
         subjects: &mut Vec<Option<Reference>>,
     ) -> Result<i64, Unusual> {
-        self.id.given(event)?.ok_or(Unusual)?.write(id);
+        self.id.given(event)?.ok_or(Unusual)?.write(id)?;
         let Some(Value::Number(instant)) = self.time.read(event)? else {
             return Err(Unusual);
         };
@@ -135,7 +173,7 @@ fn reference(subject: &Subject, event: &Located<'_>, secret: &[u8]) -> Result<Op
         Some(Value::Text(text)) => subject_reference(secret, text.as_bytes()).map(Some),
         Some(number) => {
             let mut text = Vec::new();
-            number.write(&mut text);
+            number.write(&mut text)?;
             subject_reference(secret, &text).map(Some)
         }
         None if subject.required => Err(Unusual),
@@ -147,8 +185,8 @@ fn reference(subject: &Subject, event: &Located<'_>, secret: &[u8]) -> Result<Op
 mod tests {
     use super::*;
 
-    const ID: Field = Field { place: 0, null: None, text: true };
-    const TIME: Field = Field { place: 1, null: Some(0), text: false };
+    const ID: Field = Field { place: 0, null: None, form: Form::Text };
+    const TIME: Field = Field { place: 1, null: Some(0), form: Form::Whole };
 
     fn day(data: &[u8], positions: &[u32]) -> Option<(i64, Vec<u8>)> {
         let subject = Subject { field: ID, required: true };

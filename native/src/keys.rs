@@ -163,6 +163,11 @@ impl BulkKey {
         Ok(nonce)
     }
 
+    /// Takes back what a record took that is not released: whoever makes it instead takes the same.
+    pub fn back_to(&mut self, left: u64) {
+        self.next = self.end.saturating_sub(left);
+    }
+
     /// How many nonces were not taken.
     #[must_use]
     pub const fn left(&self) -> u64 {
@@ -175,13 +180,15 @@ pub struct Nonces<'a> {
     raw: &'a [u8],
     /// How many were taken.
     pub taken: usize,
+    /// Whether there were too few.
+    pub short: bool,
 }
 
 impl<'a> Nonces<'a> {
     /// From as many bytes as there are.
     #[must_use]
     pub const fn new(raw: &'a [u8]) -> Self {
-        Self { raw, taken: 0 }
+        Self { raw, taken: 0, short: false }
     }
 
     /// The next nonce.
@@ -189,7 +196,10 @@ impl<'a> Nonces<'a> {
     /// # Errors
     /// When all are taken.
     pub fn draw(&mut self) -> Result<[u8; NONCE_BYTES], Unusual> {
-        let nonce = self.raw.get(self.taken * NONCE_BYTES..).and_then(<[u8]>::first_chunk).ok_or(Unusual)?;
+        let Some(nonce) = self.raw.get(self.taken * NONCE_BYTES..).and_then(<[u8]>::first_chunk) else {
+            self.short = true;
+            return Err(Unusual);
+        };
         self.taken += 1;
         Ok(*nonce)
     }

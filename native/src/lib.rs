@@ -15,6 +15,8 @@ pub mod noise;
 #[cfg(feature = "python")]
 mod python;
 pub mod reading;
+pub mod real;
+pub mod remade;
 pub mod sampler;
 pub mod scanning;
 pub mod sealing;

@@ -1,6 +1,7 @@
 //! Avro's bytes, read: numbers in their shortest form and what stands behind a length.
 
 use crate::Unusual;
+use crate::scanning::Node;
 
 /// A place in an event. Every step checks that the bytes are there.
 #[derive(Clone, Copy)]
@@ -93,6 +94,16 @@ impl<'a> Cursor<'a> {
     pub fn sized(&mut self) -> Result<&'a [u8], Unusual> {
         let size = self.size()?;
         self.take(size)
+    }
+
+    /// The bytes of a value, behind which it goes.
+    ///
+    /// # Errors
+    /// As `Node::skip`.
+    pub fn over(&mut self, node: &Node) -> Result<&'a [u8], Unusual> {
+        let from = self.at;
+        node.skip(self)?;
+        self.data.get(from..self.at).ok_or(Unusual)
     }
 
     /// Text.

@@ -7,11 +7,13 @@ use zeroize::Zeroizing;
 
 use crate::Unusual;
 use crate::coarse::{Coarse, Kind, Mask};
-use crate::facts::{Field, Located};
+use crate::facts::{Field, Located, Value};
 use crate::keyed::{KEY_BYTES, Keyed, length, rekeyed_event_id};
 use crate::keys::{BulkKey, KeyRing, Keys, Nonces};
 use crate::noise::Noise;
-use crate::reading::{write_long, write_sized};
+use crate::reading::{Cursor, write_long, write_sized};
+use crate::real::{self, Width};
+use crate::remade::{Remade, Sealed};
 use crate::sealing::{Cipher, write_sealed};
 
 /// What becomes of the parts of an event, in the view's order. Places are those of the positions that `scan` found.
@@ -27,6 +29,8 @@ pub enum Op {
     ShownId,
     /// A value in place of another; null stays null.
     InPlace(InPlace),
+    /// Made anew from inside.
+    Remade(Remade),
 }
 
 /// What is encrypted, under whose key (None: the bulk key), and what its additional data holds around the handle.
@@ -66,6 +70,19 @@ pub enum Change {
     Masked(Mask),
     /// A generalised number.
     Coarse(Coarse, Kind),
+    /// A float or double that becomes the lower bound, or the middle, of its cell.
+    Cell(Cell),
+}
+
+/// How a float or double is generalised.
+#[derive(Debug, Clone, Copy)]
+pub struct Cell {
+    /// The cell's width.
+    pub width: Width,
+    /// Whether its middle stands for it, or its lower bound.
+    pub centre: bool,
+    /// Whether it is a float.
+    pub single: bool,
 }
 
 /// What the record key is.
@@ -165,6 +182,7 @@ pub struct Making<'a, 'b> {
     nonces: &'a mut Nonces<'b>,
     shown: Vec<u8>,
     ciphers: Vec<Option<Cipher>>,
+    sealed: usize,
 }
 
 impl<'a, 'b> Making<'a, 'b> {
@@ -186,20 +204,21 @@ impl<'a, 'b> Making<'a, 'b> {
             None => event.id.to_vec(),
         };
         let ciphers = means.rings.iter().map(|_| None).collect();
-        Ok(Self { view, event, means, nonces, shown, ciphers })
+        Ok(Self { view, event, means, nonces, shown, ciphers, sealed: 0 })
     }
 
-    /// Appends the record to `out`, and its key to `key`; says whether it has one.
+    /// Appends the record to `out`, and its key to `key`; says whether it has one, and how many fields are encrypted.
     ///
     /// # Errors
     /// For a missing key or secret, and for a value that does not fit.
-    pub fn write(mut self, out: &mut Vec<u8>, key: &mut Vec<u8>) -> Result<bool, Unusual> {
+    pub fn write(mut self, out: &mut Vec<u8>, key: &mut Vec<u8>) -> Result<(bool, usize), Unusual> {
         let view = self.view;
         out.extend_from_slice(&view.head);
         for op in &view.ops {
             self.op(op, out)?;
         }
-        view.key.as_ref().map_or(Ok(false), |how| self.key(how, key))
+        let keyed = view.key.as_ref().map_or(Ok(false), |how| self.key(how, key))?;
+        Ok((keyed, self.sealed))
     }
 
     fn op(&mut self, op: &Op, out: &mut Vec<u8>) -> Result<(), Unusual> {
@@ -208,7 +227,14 @@ impl<'a, 'b> Making<'a, 'b> {
             Op::Constant(value) => out.extend_from_slice(value),
             Op::Seal(seal) => self.seal(seal, out)?,
             Op::ShownId => write_sized(out, &self.shown),
-            Op::InPlace(change) => self.in_place(change, out)?,
+            Op::InPlace(one) => {
+                let value = one.field.read(&self.event.located)?;
+                self.in_place(one, value, None, out)?;
+            }
+            Op::Remade(part) => {
+                let mut cursor = Cursor::new(self.event.located.data, self.event.located.at(part.place)?);
+                self.remake(&part.step, &mut cursor, &mut part.path.clone(), out)?;
+            }
         }
         Ok(())
     }
@@ -218,6 +244,28 @@ impl<'a, 'b> Making<'a, 'b> {
         let Some(subject) = seal.subject else {
             return self.seal_in_bulk(seal, value, out);
         };
+        let handle = *keys(&self.means.rings, subject, self.event.number)?.handle()?;
+        self.seal_for(subject, value, &bound(seal, &handle, &self.shown)?, out)
+    }
+
+    /// Appends what lies inside of a part, encrypted; `path`: the framed steps to it.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub(crate) fn seal_inside(
+        &mut self,
+        one: &Sealed,
+        value: &[u8],
+        path: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unusual> {
+        let handle = keys(&self.means.rings, one.subject, self.event.number)?.handle()?;
+        let (steps, shown) = (length(path)?, length(&self.shown)?);
+        let bound = [&one.before, handle.as_slice(), &one.middle, &steps, path, &one.after, &shown, &self.shown];
+        self.seal_for(one.subject, value, &bound.concat(), out)
+    }
+
+    fn seal_for(&mut self, subject: usize, value: &[u8], bound: &[u8], out: &mut Vec<u8>) -> Result<(), Unusual> {
         let keys = keys(&self.means.rings, subject, self.event.number)?;
         let held = self.ciphers.get_mut(subject).ok_or(Unusual)?;
         let cipher = match held {
@@ -225,19 +273,30 @@ impl<'a, 'b> Making<'a, 'b> {
             None => held.insert(keys.cipher()?),
         };
         let nonce = self.nonces.draw()?;
-        let bound = bound(seal, keys.handle()?, &self.shown)?;
-        write_sealed(out, cipher, keys.handle()?, &nonce, value, &bound)
+        self.sealed += 1;
+        write_sealed(out, cipher, keys.handle()?, &nonce, value, bound)
     }
 
     fn seal_in_bulk(&mut self, seal: &Seal, value: &[u8], out: &mut Vec<u8>) -> Result<(), Unusual> {
         let bulk = self.means.bulk.as_mut().ok_or(Unusual)?;
         let nonce = bulk.nonce()?;
+        self.sealed += 1;
         let (handle, cipher) = bulk.parts();
         write_sealed(out, cipher, handle, &nonce, value, &bound(seal, handle, &self.shown)?)
     }
 
-    fn in_place(&self, one: &InPlace, out: &mut Vec<u8>) -> Result<(), Unusual> {
-        let Some(value) = one.field.read(&self.event.located)? else {
+    /// Appends what stands in place of a value; `path`: the framed steps to it, where it lies inside of a part.
+    ///
+    /// # Errors
+    /// As `write`.
+    pub(crate) fn in_place(
+        &self,
+        one: &InPlace,
+        value: Option<Value<'_>>,
+        path: Option<&[u8]>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unusual> {
+        let Some(value) = value else {
             out.extend(one.field.null);
             return Ok(());
         };
@@ -246,18 +305,36 @@ impl<'a, 'b> Making<'a, 'b> {
             (Change::Pseudonym(subject), _) => {
                 write_sized(out, keys(&self.means.rings, *subject, self.event.number)?.pseudonym()?);
             }
-            (Change::Noisy(number), crate::facts::Value::Number(value)) => {
-                let begun = self.means.begun.get(self.event.writer).ok_or(Unusual)?.get(self.event.day, *number)?;
-                let noise = self.view.noises.get(*number).ok_or(Unusual)?;
-                write_long(out, noise.released(begun, value, self.event.id)?);
-            }
-            (Change::Masked(mask), crate::facts::Value::Text(text)) => {
+            (Change::Noisy(number), value) => self.noisy(*number, value, path, out)?,
+            (Change::Masked(mask), Value::Text(text)) => {
                 write_sized(out, Zeroizing::new(mask.of(text)).as_bytes());
             }
-            (Change::Coarse(coarse, kind), crate::facts::Value::Number(value)) => {
+            (Change::Coarse(coarse, kind), Value::Number(value)) => {
                 write_long(out, coarse.of(value, *kind)?);
             }
+            (Change::Cell(cell), Value::Real(value)) => {
+                let number = cell.width.floor(value)?;
+                let found = if cell.centre { cell.width.centre(number)? } else { cell.width.lower_bound(number)? };
+                real::write(out, found, cell.single)?;
+            }
             _ => return Err(Unusual),
+        }
+        Ok(())
+    }
+
+    fn noisy(&self, number: usize, value: Value<'_>, path: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), Unusual> {
+        let mut begun = self.means.begun.get(self.event.writer).ok_or(Unusual)?.get(self.event.day, number)?;
+        let noise = self.view.noises.get(number).ok_or(Unusual)?;
+        if let Some(path) = path {
+            begun.put_framed(path)?;
+        }
+        match value {
+            Value::Number(value) => write_long(out, noise.released(begun, value, self.event.id)?),
+            Value::Real(value) => {
+                let (found, single) = noise.released_real(begun, value, self.event.id)?;
+                real::write(out, found, single)?;
+            }
+            Value::Text(_) => return Err(Unusual),
         }
         Ok(())
     }
@@ -272,7 +349,7 @@ impl<'a, 'b> Making<'a, 'b> {
                 key.extend_from_slice(keys(&self.means.rings, *subject, self.event.number)?.pseudonym()?);
             }
             RecordKey::Own(field) => match field.read(&self.event.located)? {
-                Some(value) => value.write(key),
+                Some(value) => value.write(key)?,
                 None => return Ok(false),
             },
         }

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use penstock_native::batch::{Events, Place, Records, Work, Writer};
 use penstock_native::coarse::Kind;
-use penstock_native::facts::{Facts, Field};
+use penstock_native::facts::{Facts, Field, Form};
 use penstock_native::keys::{BulkKey, Given, KeyRing, Nonces};
-use penstock_native::noise::Noise;
+use penstock_native::noise::{Noise, Number};
+use penstock_native::remade::{Remade, Sealed, Step};
 use penstock_native::sampler::Scale;
 use penstock_native::scanning::Node;
 use penstock_native::view::{Begun, Change, InPlace, Means, Op, Seal, View};
@@ -42,13 +43,25 @@ unsafe impl GlobalAlloc for Looking {
 static ALLOCATOR: Looking = Looking;
 
 const KEY: [u8; 32] = [0xC3; 32];
-const ID: Field = Field { place: 0, null: None, text: true };
-const NUMBER: Field = Field { place: 1, null: None, text: false };
+const ID: Field = Field { place: 0, null: None, form: Form::Text };
+const NUMBER: Field = Field { place: 1, null: None, form: Form::Whole };
+
+/// The id again, encrypted inside of a part.
+fn inside() -> Op {
+    let sealed = Sealed { node: Node::Text, subject: 0, before: vec![1], middle: vec![2], after: vec![3] };
+    Op::Remade(Remade { place: 0, path: Vec::new(), step: Step::Seal(sealed) })
+}
 
 fn view() -> View {
     let seal = |subject| Op::Seal(Seal { from: 0, to: 1, subject, before: vec![1], after: vec![2] });
-    let noise =
-        Noise { low: 0, high: 9, scale: Scale { wide: 5, narrow: 1 }, kind: Kind::Long, place: vec![3], how: vec![4] };
+    let noise = Noise {
+        low: 0,
+        high: 9,
+        scale: Scale { wide: 5, narrow: 1 },
+        kind: Number::Whole(Kind::Long),
+        place: vec![3],
+        how: vec![4],
+    };
     View {
         head: vec![0],
         ops: vec![
@@ -56,6 +69,7 @@ fn view() -> View {
             seal(None),
             Op::ShownId,
             Op::InPlace(InPlace { field: NUMBER, branch: None, change: Change::Noisy(0) }),
+            inside(),
         ],
         key: None,
         shown_by: Some(0),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use penstock_native::coarse::Kind;
 use penstock_native::keyed::{rekeyed_event_id, subject_reference};
-use penstock_native::noise::Noise;
+use penstock_native::noise::{Noise, Number};
 use penstock_native::sampler::Scale;
 use penstock_native::sealing::{Cipher, write_sealed};
 
@@ -29,7 +29,14 @@ fn cost<T>(work: impl Fn() -> T) -> u128 {
 fn what_they_cost() {
     let key = black_box([1; 32]);
     let scale = Scale { wide: 100_000, narrow: 1 };
-    let noise = Noise { low: 0, high: 1_000_000, scale, kind: Kind::Long, place: vec![1; 110], how: vec![2; 60] };
+    let noise = Noise {
+        low: 0,
+        high: 1_000_000,
+        scale,
+        kind: Number::Whole(Kind::Long),
+        place: vec![1; 110],
+        how: vec![2; 60],
+    };
     let begun = noise.begun(&key).unwrap();
     let cipher = Cipher::new(&key);
     println!("a data subject's reference  {} ns", cost(|| subject_reference(&key, ID)));

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 from ...schemas.ports import SubjectKey
 from ..outcome import Input
 
-FORM = 1
+FORM = 2
 """The form of programs and calls: an extension of another one is not used."""
 
 Key = bytes | SubjectKey
@@ -20,8 +20,12 @@ Bulk = tuple[bytes, bytes, int, int]
 Record = tuple[str, int, bytes | None, bytes]
 """A record that was made: topic, partition, key, value."""
 
-Ran = tuple[list[Record], int, int, int, list[int], list[list[int]]]
-"""Records; the event and view where it stopped; nonces taken; each view's numbers left; records by writer and view."""
+Counts = list[list[int]]
+"""By writer and view."""
+
+Ran = tuple[list[Record], int, int, int, list[int], Counts, Counts, bool]
+"""Records; the event and view where it stopped; nonces taken; each view's numbers left; how many records were made, and
+fields encrypted in them; whether it stopped for want of nonces."""
 
 
 class Scan(Protocol):

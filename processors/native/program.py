@@ -5,58 +5,42 @@ which these are.
 """
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
-from ...schemas.avro_decode import least_size
 from ...schemas.avro_paths import leaves, node_at
-from ...schemas.avro_tree import Tree
+from ...schemas.avro_tree import Tree, tree
 from ...schemas.confluent_wire import frame
 from ...schemas.contract import DataContract
-from ...schemas.safeguard import Generalise, Mask
+from ...schemas.encrypted import field_step, framed
+from ...schemas.safeguard import Generalise, Mask, Noise, Pseudonymise, Safeguard
 from ..compiled.making import bound_to, field_path
 from ..compiled.plan import Coarse, Constant, Copy, Noisy, Op, Pseudonym, Remade, Seal, ShownId
 from ..compiled.scanning import NotCompiled
 from ..compiled.written import CompiledView, Written
 from ..generalise import UNITS_A_DAY
 from ..noise import mechanism, place_of
+from .inside import Data, Inside, node_data
 
-Data = tuple[Any, ...]
-Place = tuple[int, int | None, bool]
-"""Where a value lies in the positions, the byte that says null, and whether it is text (else a whole number)."""
+Place = tuple[int, int | None, str]
+"""Where a value lies in the positions, the byte that says null, and how it is read: a word in `_READINGS`."""
 
 _WHOLE = {"int", "long"}
+_REAL = {"float", "double"}
+_READINGS = {"string": "text", "int": "whole", "long": "whole", "float": "float", "double": "double"}
 _PARTS_OF_DAY = {"day": 1, "hour": 24}
 _MOST = 2**62
 """Numbers beyond this are for Python."""
 
-
-def node_data(resolved: Tree, node: Any) -> Data:
-    """Return a type as the scan skips it."""
-    if isinstance(node, list):
-        return "union", [node_data(resolved, one) for one in node]
-    kind = resolved.kind(node)
-    return (kind, *_inner(resolved, node, kind))
-
-
-def _inner(resolved: Tree, node: Any, kind: str) -> Data:
-    match kind:
-        case "record":
-            return ([node_data(resolved, one["type"]) for one in resolved.types[node]["fields"]],)
-        case "enum":
-            return (len(resolved.types[node]["symbols"]),)
-        case "fixed":
-            return (resolved.types[node]["size"],)
-        case "array":
-            return node_data(resolved, node["items"]), least_size(resolved, node["items"])
-        case "map":
-            return (node_data(resolved, node["values"]),)
-    return ()
+_MOST_OF_REAL = 2**53
+"""The same for either side of a width or step of floats and doubles, which are divided exactly."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
     """Where the parts of a writer's events lie, as fields that the extension reads."""
 
+    contract: DataContract
     written: Written
 
     def place(self, position: int) -> int:
@@ -64,14 +48,15 @@ class Fields:
 
     def field(self, number: int) -> Place:
         """Return a part. Raises NotCompiled for one that is neither text nor a whole number, or null."""
-        origin = self.written.origin
-        node = origin.parts[number].node
-        inner, nullable = origin.tree.without_null(node)
-        kind = origin.tree.kind(inner)
-        if kind not in _WHOLE | {"string"} or isinstance(node, list) != nullable:
+        found = self.value(number)
+        if found[2] not in {"text", "whole"}:
             raise NotCompiled
-        null = 2 * [origin.tree.kind(one) for one in node].index("null") if nullable else None
-        return self.place(number), null, kind == "string"
+        return found
+
+    def value(self, number: int) -> Place:
+        """As `field`, or a float or double."""
+        origin = self.written.origin
+        return _reading(origin.tree, origin.parts[number].node, self.place(number))
 
     def at(self, path: str) -> Place:
         """Return the field at a path, which is a part of its own."""
@@ -81,9 +66,17 @@ class Fields:
         return self.field(part.number)
 
 
+def _reading(resolved: Tree, node: Any, place: int) -> Place:
+    inner, nullable = resolved.without_null(node)
+    if isinstance(inner, list) or isinstance(node, list) != nullable or resolved.kind(inner) not in _READINGS:
+        raise NotCompiled
+    null = 2 * [resolved.kind(one) for one in node].index("null") if nullable else None
+    return place, null, _READINGS[resolved.kind(inner)]
+
+
 def writer_data(contract: DataContract, written: Written) -> Data | None:
     """Return what is compiled for a writer's events; None where the extension can take none of it."""
-    fields = Fields(written)
+    fields = Fields(contract, written)
     views = [_view(fields, one) for one in written.views]
     if None in written.views or not any(views):
         return None
@@ -126,7 +119,7 @@ class _ViewData:
     def data(self) -> Data:
         plan, program = self._view.plan, self._view.program
         ops = [self._op(one) for one in plan.ops]
-        shows = any(isinstance(one, Seal | ShownId) for one in (*plan.ops, plan.key))
+        shows = any(isinstance(one, Seal | ShownId | Remade) for one in (*plan.ops, plan.key))
         shown_by = self._subject(program.shown_by) if shows and program.shown_by else None
         return self._view.head, ops, self._key(plan.key), shown_by, self._noises
 
@@ -141,13 +134,11 @@ class _ViewData:
             case ShownId():
                 return ("shown_id",)
             case Pseudonym():
-                return self._in_place(one.part, one.path, {"string"}, ("pseudonym", self._subject(one.path)))
-            case Noisy():
-                return self._noisy(one)
-            case Coarse():
-                return self._coarse(one)
+                return self._in_place(one.part, one.path, Pseudonymise(do="pseudonymise"))
+            case Noisy() | Coarse():
+                return self._in_place(one.part, one.path, one.rule)
             case Remade():
-                raise NotCompiled
+                return self._remade(one)
 
     def _subject(self, path: str) -> int:
         return self._view.subject_paths.index(path)
@@ -157,36 +148,69 @@ class _ViewData:
         subject = None if one.subject is None else self._subject(one.subject)
         return "seal", self._fields.place(one.first), self._fields.place(one.last + 1), subject, before, after
 
-    def _in_place(self, part: int, path: str, kinds: set[str], change: Data) -> Data:
+    def _remade(self, one: Remade) -> Data:
+        part = self._fields.written.origin.parts[one.part]
+        inside = Inside(self._fields.contract, self._view.program.steps, self._schema, self._inside, self._subject)
+        step = inside.step(self._fields.written.origin.tree, part.node, one.path)
+        return "remade", self._fields.place(one.part), framed(field_step(name) for name in part.path), step
+
+    def _inside(self, node: Any, path: str, rule: Safeguard) -> Data:
+        """Return a value in place of another inside of a part, wherever it lies."""
+        of = tree(self._fields.contract.schema)
+        kinds, change = self._change(path, rule, inside=True)
+        return self._placed(_reading(of, node, 0), node, path, kinds, change)
+
+    def _in_place(self, part: int, path: str, rule: Safeguard) -> Data:
+        node = self._fields.written.origin.parts[part].node
+        kinds, change = self._change(path, rule, inside=False)
+        return self._placed(self._fields.value(part), node, path, kinds, change)
+
+    def _placed(self, place: Place, node: Any, path: str, kinds: set[str], change: Data) -> Data:
         """Return a value in place of another, whose type in the view is one of `kinds`."""
-        node, wanted = self._fields.written.origin.parts[part].node, node_at(self._schema, path)
+        wanted = node_at(self._schema, path)
         to, _ = self._schema.without_null(wanted)
-        if isinstance(to, list) or self._schema.kind(to) not in kinds:
+        if (
+            isinstance(to, list)
+            or self._schema.kind(to) not in kinds
+            or isinstance(node, list) != isinstance(wanted, list)
+        ):
             raise NotCompiled
-        branch = (
-            2 * [self._schema.kind(one) != "null" for one in wanted].index(True) if isinstance(node, list) else None
-        )
-        return "in_place", self._fields.field(part), branch, change
+        if not isinstance(wanted, list):
+            return "in_place", place, None, change
+        nulls = [self._schema.kind(one) == "null" for one in wanted]
+        if 2 * nulls.index(True) != place[1]:
+            raise NotCompiled
+        return "in_place", place, 2 * nulls.index(False), change
 
-    def _noisy(self, one: Noisy) -> Data:
+    def _change(self, path: str, rule: Safeguard, *, inside: bool) -> tuple[set[str], Data]:
+        """Return what becomes of a value, and of which types it is then."""
+        match rule:
+            case Pseudonymise() if path in self._fields.contract.subject_paths:
+                return {"string"}, ("pseudonym", self._subject(path))
+            case Mask():
+                return {"string"}, ("mask", rule.keep, rule.side == "start", rule.how == "redact")
+            case Noise():
+                return self._noisy(path, rule, inside=inside)
+            case Generalise():
+                leaf = self._view.program.steps.leaves[path]
+                if leaf.primitive in _WHOLE:
+                    return _WHOLE, (*_width(rule, leaf.logical), leaf.primitive)
+                if leaf.primitive in _REAL and not leaf.logical:
+                    return {leaf.primitive}, (*_cell(rule), leaf.primitive == "float")
+        raise NotCompiled
+
+    def _noisy(self, path: str, rule: Noise, *, inside: bool) -> tuple[set[str], Data]:
         steps = self._view.program.steps
-        leaf = steps.leaves[one.path]
-        how = mechanism(one.rule, leaf)
+        leaf = steps.leaves[path]
+        how = mechanism(rule, leaf)
         scale = how.scale.numerator, how.scale.denominator
-        if not how.whole or max(abs(how.low), abs(how.high), *scale) > _MOST:
+        if max(abs(how.low), abs(how.high), *scale) > _MOST:
             raise NotCompiled
-        place = place_of(steps.scope, field_path(one.path))
-        self._noises.append((how.low, how.high, scale, leaf.primitive, place, how.how))
-        return self._in_place(one.part, one.path, _WHOLE, ("noisy", len(self._noises) - 1))
-
-    def _coarse(self, one: Coarse) -> Data:
-        if isinstance(one.rule, Mask):
-            change: Data = ("mask", one.rule.keep, one.rule.side == "start", one.rule.how == "redact")
-            return self._in_place(one.part, one.path, {"string"}, change)
-        leaf = self._view.program.steps.leaves[one.path]
-        if leaf.primitive not in _WHOLE:
-            raise NotCompiled
-        return self._in_place(one.part, one.path, _WHOLE, (*_width(one.rule, leaf.logical), leaf.primitive))
+        # Inside of a part, steps that lead to a value go into the draw when they are known.
+        place = place_of(steps.scope, () if inside else field_path(path))
+        place = place.removesuffix(bytes(4)) if inside else place
+        self._noises.append((how.low, how.high, scale, leaf.primitive, _sides(how.step), place, how.how))
+        return {leaf.primitive}, ("noisy", len(self._noises) - 1)
 
     def _key(self, one: Op | None) -> Data | None:
         match one:
@@ -211,3 +235,17 @@ def _width(rule: Generalise, logical: str | None) -> tuple[str, int]:
     if rule.to in {"year", "month"}:
         return rule.to, per_day
     raise NotCompiled
+
+
+def _cell(rule: Generalise) -> tuple[str, tuple[int, int], bool]:
+    """Return how a float or double is generalised: its cell's width, and whether its middle stands for it."""
+    if rule.size is None:
+        raise NotCompiled
+    return "cell", _sides(Fraction(repr(rule.size))), rule.to != "bucket"
+
+
+def _sides(fraction: Fraction) -> tuple[int, int]:
+    """Return numerator and denominator. Raises NotCompiled where the extension does not divide exactly by them."""
+    if max(fraction.numerator, fraction.denominator) > _MOST_OF_REAL:
+        raise NotCompiled
+    return fraction.numerator, fraction.denominator

@@ -10,7 +10,8 @@ from ..compiled.written import Written
 from ..outcome import Input
 from ..served_by_writer import ByWriter
 from .extension import Extension, Lane
-from .program import Data, writer_data
+from .inside import Data
+from .program import writer_data
 
 Reads = list[list[tuple[int, int]]]
 """By writer, the places between which a predicate reads."""

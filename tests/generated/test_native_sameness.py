@@ -103,6 +103,36 @@ def test_it_goes_on_behind_what_it_leaves_to_python(tmp_path_factory, monkeypatc
         assert pair.differences(pair.records() * 3) == []
 
 
+def test_where_nonces_were_too_few_it_goes_on_with_more(tmp_path_factory, monkeypatch) -> None:
+    monkeypatch.setattr(run, "INSIDE", 1)
+    short, some = [], run.Run._some
+
+    def told(*about):
+        event, view, for_want = some(*about)
+        short.append(for_want)
+        return event, view, for_want
+
+    monkeypatch.setattr(run.Run, "_some", told)
+    for _, case in TELLING.values():
+        pair = pair_of(case, tmp_path_factory.mktemp("world"))
+        assert pair.differences(pair.records() * 3) == []
+    assert True in short
+
+
+def test_a_wrong_step_inside_of_a_part_is_found_out(tmp_path_factory, monkeypatch) -> None:
+    """Where a field lies is part of what its bytes are bound to: a fault is planted in the path."""
+    honest = program._ViewData._remade
+
+    def careless(self, one):
+        word, place, path, step = honest(self, one)
+        return word, place, path + b"\0\0\0\1x", step
+
+    monkeypatch.setattr(program._ViewData, "_remade", careless)
+    _, case = next(one for one in TELLING.values() if one[1].world.agreements)
+    pair = pair_of(case, tmp_path_factory.mktemp("world"))
+    assert pair.differences(pair.records()) == ["outputs"]
+
+
 class Miscounting:
     """The extension, but for what it says of nonces: that it took none."""
 
@@ -111,8 +141,8 @@ class Miscounting:
         self.forget = self._making.forget
 
     def run(self, place, end, nonces, keys):
-        records, event, view, _, _, counts = self._making.run(place, end, nonces, keys)
-        return records, event, view, 0, [key[3] if key else 0 for key in keys], counts
+        records, event, view, _, _, counts, sealed, short = self._making.run(place, end, nonces, keys)
+        return records, event, view, 0, [key[3] if key else 0 for key in keys], counts, sealed, short
 
 
 def test_nonces_that_were_taken_and_not_counted_are_not_given_out_again(tmp_path_factory, monkeypatch) -> None:

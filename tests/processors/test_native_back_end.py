@@ -1,20 +1,30 @@
 """The compiled back end: which one runs, what it opens, and that it holds no key once it was told to forget."""
 
 import json
+import math
+import struct
 import sys
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 
 import pytest
 
 from native import require_native
+from penstock.ops.documents.load import load
+from penstock.ops.rehearsal import Rehearsal
 from penstock.processors import back_end as choice
 from penstock.processors.back_end import back_end
 from penstock.processors.compiled.plan import Seal
 from penstock.processors.encrypt import BulkKey
+from penstock.processors.generalise import generalising
+from penstock.processors.native import program
 from penstock.processors.native.extension import extension
+from penstock.processors.noise import NoiseScope, mechanism, place_of
 from penstock.processors.nonces import Nonces
+from penstock.schemas.avro_paths import Leaf
 from penstock.schemas.errors import ConfigurationError, KeyUnavailableError
+from penstock.schemas.safeguard import Generalise, Noise
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "wycheproof_aes_256_gcm.json").read_text())["tests"]
 
@@ -67,12 +77,13 @@ def test_a_missing_extension_is_none(monkeypatch):
     assert extension() is None
 
 
-TEXT = (0, None, True)
-LONG = (1, None, False)
+TEXT = (0, None, "text")
+LONG = (1, None, "whole")
 SEAL = ("seal", 0, 1, 0, b"before", b"after")
 HEAD = b"\0\0\0\0\1"
 EVENT = HEAD + b"\x02a\x04"
 SECRET = b"s" * 32
+SCOPE = NoiseScope("agreement", "data", 1)
 KEY = (b"handle-8", b"k" * 32, "somebody", b"r" * 32)
 
 
@@ -87,19 +98,94 @@ def making(penstock_native, *ops, event=EVENT):
 
 
 def test_a_record_is_made_for_the_partition_that_its_event_came_from(penstock_native):
-    records, *place, taken, left, counts = making(penstock_native, ("copy", 1, 2), SEAL).run(
+    records, *place, taken, left, counts, sealed, short = making(penstock_native, ("copy", 1, 2), SEAL).run(
         (0, 0), 1, b"n" * 24, [None]
     )
     ((topic, partition, key, value),) = records
     assert (topic, partition, key) == ("view", 3, None)
     assert value.startswith(b"\0\0\0\0\2\x04")
     assert b"n" * 12 in value
-    assert (place, taken, left, counts) == ([1, 0], 1, [0], [[1]])
+    assert (place, taken, left, counts, sealed, short) == ([1, 0], 1, [0], [[1]], [[1]], False)
 
 
 def test_what_it_cannot_make_it_stops_at(penstock_native):
-    for spoilt in (making(penstock_native, SEAL), making(penstock_native, ("copy", 0, 7))):
-        assert spoilt.run((0, 0), 1, b"", [None])[:4] == ([], 0, 0, 0)
+    assert making(penstock_native, ("copy", 0, 7)).run((0, 0), 1, b"", [None])[:4] == ([], 0, 0, 0)
+
+
+def test_for_want_of_nonces_it_stops_and_gives_back_those_of_the_record_at_hand(penstock_native):
+    ran = making(penstock_native, SEAL, SEAL).run((0, 0), 1, b"n" * 12, [None])
+    assert (ran[:4], ran[7]) == (([], 0, 0, 0), True)
+
+
+def test_what_is_encrypted_inside_of_a_part_is_counted(penstock_native):
+    inside = ("seal", ("string",), 0, b"before", b"middle", b"after")
+    records, *_, taken, _, counts, sealed, _ = making(penstock_native, ("remade", 0, b"", inside)).run(
+        (0, 0), 1, b"n" * 24, [None]
+    )
+    assert (len(records), taken, counts, sealed) == (1, 1, [[1]], [[1]])
+
+
+REALS = (0.0, -0.0, 0.1, 0.3, -0.1, 5e-324, -5e-324, 2.5, -2.5, 59.43, 1e15, 4503599627370497.5, -(2.0**70), 1e-300)
+SIZES = (0.01, 0.1, 1, 3, 0.5, 1e-05, 12.34, 100)
+
+
+def reals(penstock_native, change, value, kind, noises=()):
+    """Return the bytes that stand in place of a float or double; None where they are left to Python."""
+    place = (1, None, kind)
+    views = [(HEAD, [("in_place", place, None, change)], None, 0, list(noises))]
+    parts = [("string",), (kind,), ("long",)]
+    lane = penstock_native.Lane([(HEAD, parts, [0, 1, 2], (TEXT, (2, None, "whole"), 10, []), views)], 1, 1_000)
+    data = HEAD + b"\x02a" + struct.pack("<d" if kind == "double" else "<f", value) + b"\x02"
+    made = penstock_native.Making(lane.scan([(0, 0, data)], SECRET), ["view"], [b"\0"], [[[KEY]]], [{0: SECRET}])
+    records = made.run((0, 0), 1, b"", [None])[0]
+    return records[0][3][5:] if records else None
+
+
+@pytest.mark.parametrize("kind", ["double", "float"])
+@pytest.mark.parametrize("to", ["bucket", "grid"])
+def test_doubles_are_generalised_bit_by_bit_as_in_python(penstock_native, kind, to):
+    form, lot = struct.Struct("<d" if kind == "double" else "<f"), Random(1)
+    values = [
+        *REALS,
+        *(lot.uniform(-180, 180) for _ in range(300)),
+        *(lot.uniform(-1, 1) * 10**n for n in range(-30, 15)),
+    ]
+    for size in SIZES:
+        rule = Generalise(do="generalise", to=to, size=size)
+        change = (*program._cell(rule), kind == "float")
+        coarsen = generalising(rule, Leaf("x", kind, False, None, kind))
+        for value in (form.unpack(form.pack(one))[0] for one in values):
+            assert reals(penstock_native, change, value, kind) == form.pack(coarsen(value)), (size, value)
+
+
+def test_what_is_not_exact_is_left_to_python(penstock_native):
+    for value in (math.inf, -math.inf, math.nan, 1e300):
+        assert reals(penstock_native, ("cell", (1, 100), False, False), value, "double") is None
+
+
+@pytest.mark.parametrize("step", [0.01, 1, 0.3, 1000])
+def test_noise_on_a_double_is_bit_by_bit_as_in_python(penstock_native, step):
+    rule, scope, lot = Noise(do="noise", epsilon=1.0, sensitivity=7.5, clamp=(-1e6, 1e6), step=step), SCOPE, Random(2)
+    how = mechanism(rule, Leaf("x", "double", False, None, "double"))
+    scale = how.scale.numerator, how.scale.denominator
+    place = place_of(scope, (b"fx",))
+    noise = (how.low, how.high, scale, "double", (how.step.numerator, how.step.denominator), place, how.how)
+    for value in [*REALS, *(lot.uniform(-2e6, 2e6) for _ in range(300)), *(step * (n + 0.5) for n in range(-9, 9))]:
+        wanted = struct.pack("<d", how.released(value, SECRET, scope, (b"fx",), "a"))
+        assert reals(penstock_native, ("noisy", 0), value, "double", [noise]) == wanted, value
+
+
+@pytest.mark.parametrize("example", ["cross-border-tax", "smart-city"])
+def test_the_extension_makes_every_view_of_the_examples(example):
+    documents = load(Path(__file__).parents[2] / "examples" / example)
+    rehearsal, left = Rehearsal(documents), []
+    for one in documents.agreements.values():
+        written = rehearsal.compiled(one)
+        if written is None or not all(
+            program.taken(documents.contracts[one.dataset], written, v) for v in written.views
+        ):
+            left.append(one.id)
+    assert left == []
 
 
 def test_an_event_that_is_not_as_usual_is_not_taken(penstock_native):

@@ -6,14 +6,16 @@ use pyo3::types::PyTuple;
 
 use crate::batch::Writer;
 use crate::coarse::{Coarse, Kind, Mask};
-use crate::facts::{Facts, Field, Subject};
-use crate::noise::Noise;
+use crate::facts::{Facts, Field, Form, Subject};
+use crate::noise::{Noise, Number};
+use crate::real::Width;
+use crate::remade::{Remade, Sealed, Step};
 use crate::sampler::Scale;
 use crate::scanning::{Node, small};
-use crate::view::{Change, InPlace, Op, RecordKey, Seal, View};
+use crate::view::{Cell, Change, InPlace, Op, RecordKey, Seal, View};
 
 type Any<'py> = Bound<'py, PyAny>;
-type Place = (usize, Option<u8>, bool);
+type Place = (usize, Option<u8>, String);
 
 /// Deeper types are not taken: the scan goes as deep as they do.
 const MOST_DEEP: usize = 64;
@@ -85,15 +87,27 @@ fn at_least_one(least: usize) -> PyResult<usize> {
     if least > 0 { Ok(least) } else { Err(bad("an array of items that take no bytes")) }
 }
 
-fn field(given: Place) -> Field {
-    let (place, null, text) = given;
-    Field { place, null, text }
+fn field(given: Place) -> PyResult<Field> {
+    let (place, null, word) = given;
+    let form = match word.as_str() {
+        "text" => Form::Text,
+        "whole" => Form::Whole,
+        "float" => Form::Float,
+        "double" => Form::Double,
+        _ => return Err(bad("a way to read a value")),
+    };
+    Ok(Field { place, null, form })
+}
+
+fn width(given: (u64, u64)) -> PyResult<Width> {
+    Width::new(given.0, given.1).map_err(|_| bad("a width"))
 }
 
 fn facts(given: &Any<'_>) -> PyResult<Facts> {
     let (id, time, per_day, subjects): (Place, Place, i64, Vec<(Place, bool)>) = given.extract()?;
-    let subjects = subjects.into_iter().map(|(at, required)| Subject { field: field(at), required }).collect();
-    Ok(Facts { id: field(id), time: field(time), per_day, subjects })
+    let subjects = subjects.into_iter().map(|(at, required)| Ok(Subject { field: field(at)?, required }));
+    let subjects = subjects.collect::<PyResult<_>>()?;
+    Ok(Facts { id: field(id)?, time: field(time)?, per_day, subjects })
 }
 
 /// Loads (head, operations, record key, who re-keys the event id, noises).
@@ -118,11 +132,46 @@ fn op(given: &Any<'_>) -> PyResult<Op> {
             Op::Seal(Seal { from, to, subject, before, after })
         }
         "shown_id" => Op::ShownId,
-        "in_place" => {
-            let (_, at, branch, how): (String, Place, Option<u8>, Any<'_>) = tuple.extract()?;
-            Op::InPlace(InPlace { field: field(at), branch, change: change(&how)? })
+        "in_place" => Op::InPlace(in_place(&tuple)?),
+        "remade" => {
+            let (_, place, path, inner): (String, usize, Vec<u8>, Any<'_>) = tuple.extract()?;
+            Op::Remade(Remade { place, path, step: step(&inner, 0)? })
         }
         _ => return Err(bad("an operation")),
+    })
+}
+
+fn in_place(given: &Bound<'_, PyTuple>) -> PyResult<InPlace> {
+    let (_, at, branch, how): (String, Place, Option<u8>, Any<'_>) = given.extract()?;
+    Ok(InPlace { field: field(at)?, branch, change: change(&how)? })
+}
+
+fn step(given: &Any<'_>, depth: usize) -> PyResult<Step> {
+    if depth > MOST_DEEP {
+        return Err(bad("a type that is nested so deep"));
+    }
+    let (kind, tuple) = word(given)?;
+    let item = |at: usize| tuple.get_item(at);
+    let inner = || step(&item(1)?, depth + 1).map(Box::new);
+    Ok(match kind.as_str() {
+        "pass" => Step::Pass(node(&item(1)?, depth)?),
+        "absent" => Step::Absent(node(&item(1)?, depth)?),
+        "fields" => Step::Fields(each(&item(1)?, |one| {
+            let (name, inner): (Vec<u8>, Any<'_>) = one.extract()?;
+            Ok((name, step(&inner, depth + 1)?))
+        })?),
+        "items" => Step::Items(inner()?),
+        "values" => Step::Values(inner()?),
+        "through" => Step::Through(inner()?, item(2)?.extract()?, item(3)?.extract()?, item(4)?.extract()?),
+        "seal" => Step::Seal(Sealed {
+            node: node(&item(1)?, depth)?,
+            subject: item(2)?.extract()?,
+            before: item(3)?.extract()?,
+            middle: item(4)?.extract()?,
+            after: item(5)?.extract()?,
+        }),
+        "in_place" => Step::InPlace(in_place(&tuple)?),
+        _ => return Err(bad("a step")),
     })
 }
 
@@ -134,6 +183,10 @@ fn change(given: &Any<'_>) -> PyResult<Change> {
         "mask" => {
             let (_, keep, at_start, stars): (String, usize, bool, bool) = tuple.extract()?;
             Change::Masked(Mask { keep, at_start, stars })
+        }
+        "cell" => {
+            let (_, of, centre, single): (String, (u64, u64), bool, bool) = tuple.extract()?;
+            Change::Cell(Cell { width: width(of)?, centre, single })
         }
         _ => {
             let (_, number, of): (String, i128, String) = tuple.extract()?;
@@ -163,9 +216,13 @@ fn kind(word: &str) -> PyResult<Kind> {
 }
 
 fn noise(given: &Any<'_>) -> PyResult<Noise> {
-    let (low, high, (wide, narrow), of, place, how): (i64, i64, (u64, u64), String, Vec<u8>, Vec<u8>) =
-        given.extract()?;
-    Ok(Noise { low, high, scale: Scale { wide, narrow }, kind: kind(&of)?, place, how })
+    type Given = (i64, i64, (u64, u64), String, (u64, u64), Vec<u8>, Vec<u8>);
+    let (low, high, (wide, narrow), of, step, place, how): Given = given.extract()?;
+    let number = match of.as_str() {
+        "float" | "double" => Number::Real(width(step)?, of == "float"),
+        _ => Number::Whole(kind(&of)?),
+    };
+    Ok(Noise { low, high, scale: Scale { wide, narrow }, kind: number, place, how })
 }
 
 fn record_key(given: &Any<'_>) -> PyResult<RecordKey> {
@@ -174,9 +231,9 @@ fn record_key(given: &Any<'_>) -> PyResult<RecordKey> {
         "shown_id" => RecordKey::ShownId,
         "pseudonym" => {
             let (_, at, subject): (String, Place, usize) = tuple.extract()?;
-            RecordKey::Pseudonym(field(at), subject)
+            RecordKey::Pseudonym(field(at)?, subject)
         }
-        "own" => RecordKey::Own(field(tuple.get_item(1)?.extract()?)),
+        "own" => RecordKey::Own(field(tuple.get_item(1)?.extract()?)?),
         _ => return Err(bad("a record key")),
     })
 }

@@ -47,7 +47,8 @@ impl Making {
     ///
     /// `nonces`: fresh ones; `bulk`: by view a handle, a key, and which numbers may be its nonces. Returns the records as
     /// tuples (topic, partition, key, value), the event and the view where it stopped, how many nonces were taken, how
-    /// many of each view's numbers were not, and by writer and view how many records were made.
+    /// many of each view's numbers were not, by writer and view how many records were made and how many fields were
+    /// encrypted in them, and whether it stopped for want of nonces.
     fn run<'py>(
         &mut self,
         py: Python<'py>,
@@ -76,9 +77,11 @@ impl Making {
         let from = Place { event: place.0, view: place.1 };
         let stopped = guarded(py, || work.run(from, means, &mut nonces, &mut found))?;
         let left: Vec<_> = self.means.iter_mut().map(|one| one.bulk.take().map_or(0, |bulk| bulk.left())).collect();
-        let counts = counts(&scan, &found, self.topics.len());
+        let made = counts(&scan, &found, self.topics.len(), |_| 1);
+        let sealed = counts(&scan, &found, self.topics.len(), |one| one.sealed);
         let outputs = outputs(py, &scan, &self.topics, &found)?;
-        (outputs, stopped.event, stopped.view, nonces.taken, left, counts).into_pyobject(py)
+        let short = nonces.short;
+        (outputs, stopped.event, stopped.view, nonces.taken, left, made, sealed, short).into_pyobject(py)
     }
 
     /// Clears every key.
@@ -150,13 +153,13 @@ fn bulk_key(given: &Bulk<'_>) -> Option<BulkKey> {
     BulkKey::new(handle.as_bytes(), key.as_bytes(), *first, *count).ok()
 }
 
-fn counts(scan: &Scan, found: &Records, views: usize) -> Vec<Vec<usize>> {
+fn counts(scan: &Scan, found: &Records, views: usize, how_many: impl Fn(&Made) -> usize) -> Vec<Vec<usize>> {
     let mut counts = vec![vec![0; views]; scan.writers.len()];
     for one in &found.made {
         let writer = scan.events.taken.get(one.event).and_then(Option::as_ref).map(|taken| taken.writer);
         let count = writer.and_then(|writer| counts.get_mut(writer)).and_then(|of| of.get_mut(one.view));
         if let Some(count) = count {
-            *count += 1;
+            *count += how_many(one);
         }
     }
     counts
