@@ -56,6 +56,7 @@ def signs_of(page: Page) -> Iterator[Result]:
     yield from _refusing(page)
     yield from _withholding(page)
     yield from _late(page)
+    yield from _erasing(page)
 
 
 def _stands_on(page: Page) -> Iterator[Result]:
@@ -114,3 +115,13 @@ def _late(page: Page) -> Iterator[Result]:
     if every > FEWEST_TIMED and late > (1 - OBJECTIVE) * every:
         said = f"{page.role} was late for {late / every:.0%} of its events since it began"
         yield Result("metrics", Verdict.WARNING, said, "penstock status: does it wait?", "PenstockFreshnessBurn")
+
+
+def _erasing(page: Page) -> Iterator[Result]:
+    for labels, count in page.of("erasure_receipts_overdue"):
+        if count:
+            said = f"{labels['recipient']} has not answered {count:.0f} notices of erasure in time"
+            yield Result("metrics", Verdict.WARNING, said, "penstock erasure status", "PenstockErasureOverdue")
+    if undone := page.total("erasures_undone"):
+        said = f"{undone:.0f} erasures were approved and are not carried out"
+        yield Result("metrics", Verdict.WARNING, said, "penstock erasure execute CASE", "PenstockErasureUndone")

@@ -1,6 +1,5 @@
 """Metrics of erasure cases: whose receipts are missing or overdue, and what was approved and is not done."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
@@ -8,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 
 from ...processors.erasure_case import Case
+from ..clock import now_ms
 from .asked import Asked
 from .words import refuse_labels
 
@@ -26,9 +26,9 @@ class ErasureMetrics:
 
     def _gauges(self) -> Iterator[GaugeMetricFamily]:
         refuse_labels("penstock_erasure_receipts", ("recipient",))
-        cases, at_ms = self._cases(), time.time() * 1000
+        cases, at_ms = self._cases(), now_ms()
         missing = Counter(member for case in cases.values() for member in case.missing)
-        overdue = Counter(member for case in cases.values() for member in case.overdue(int(at_ms)))
+        overdue = Counter(member for case in cases.values() for member in case.overdue(at_ms))
         yield _family("missing", "Notices of erasure that a recipient has not answered.", missing, missing)
         yield _family("overdue", "Those of them that it should have answered by now.", missing, overdue)
         undone = sum(case.state in {"approved", "destroyed"} and not case.hold for case in cases.values())

@@ -31,6 +31,9 @@ _output = partial(tuple.__new__, Output)
 class Run:
     """One batch's views, in the order of events and agreements."""
 
+    OTHERWISE_COMPILED = True
+    """Where this stops at a view, Python's program has not tried it yet."""
+
     def __init__(self, batch: ScannedBatch, means: Means, keys: list[list[list[Key | None]]]) -> None:
         self._batch = batch
         self._means = means
@@ -153,7 +156,9 @@ class Run:
 
     def _by_itself(self, event: int, view: int, outcome: Outcome) -> None:
         batch = self._batch
-        said = batch.work.release_view(view, batch.singly(event), self._means, outcome, compiled=True)
+        said = batch.work.release_view(
+            view, batch.singly(event), self._means, outcome, compiled=self.OTHERWISE_COMPILED
+        )
         batch.columns[view][event] = _CODES[said]
 
 

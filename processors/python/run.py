@@ -35,6 +35,8 @@ _output = partial(tuple.__new__, Output)
 class PythonRun(Run):
     """One batch's views. Where a program stops, that view is made without it, and the run goes on behind."""
 
+    OTHERWISE_COMPILED = False
+
     def __init__(
         self, batch: ScannedBatch, scan: PythonScan, means: Means, keys: Sequence[Sequence[Sequence[Key | None]]]
     ) -> None:
@@ -67,7 +69,9 @@ class PythonRun(Run):
         for writer, of_views in enumerate(programs[1:]):
             for number, *_, made in of_views:
                 if made:
-                    self._count(writer, number, len(made), outcome)
+                    view = self._batch.programs.writers[writer].views[number]
+                    # Those inside of parts were counted when they were made.
+                    self._count(writer, number, (len(made), len(made) * view.seals if view else 0), outcome)
         return place
 
     def _made(

@@ -253,6 +253,21 @@ def test_what_a_source_counts_is_told_as_its_alert_would(did, alert, said):
     assert said in words
 
 
+def test_erasures_that_wait_for_somebody_are_told_as_their_alerts_would():
+    def told(overdue, undone):
+        samples = {
+            "penstock_erasure_receipts_overdue": [({"recipient": "fi-tax"}, overdue)],
+            "penstock_erasures_undone": [({}, undone)],
+        }
+        return shown(Page("gateway", samples))
+
+    assert told(0, 0) == []
+    assert told(2, 1) == [
+        (Verdict.WARNING, "PenstockErasureOverdue", "fi-tax has not answered 2 notices of erasure in time"),
+        (Verdict.WARNING, "PenstockErasureUndone", "1 erasures were approved and are not carried out"),
+    ]
+
+
 def test_a_role_that_does_not_know_the_control_topic_and_finds_its_store_ill_is_told():
     def told(age, healthy):
         samples = {"penstock_control_age_seconds": [({}, age)], "penstock_store_healthy": [({}, healthy)]}

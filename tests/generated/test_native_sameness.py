@@ -19,7 +19,7 @@ from sameness import Pair, spoilt
 from telling_cases import TELLING
 
 from native import native
-from penstock.processors.native import program, run, scanned_batch
+from penstock.processors.native import program, run
 from penstock.processors.native.batch_work import BatchWork
 from penstock.processors.native.extension import extension as native_extension
 from penstock.processors.nonces import Nonces
@@ -187,13 +187,13 @@ def test_a_program_that_copies_one_part_too_many_is_found_out(tmp_path_factory, 
 
 
 def test_one_bit_of_a_key_is_found_out(tmp_path_factory, monkeypatch) -> None:
-    honest = scanned_batch.batch_keys
+    honest = run.Run._making
 
-    def careless(*about):
-        keys, columns = honest(*about)
-        return keys, [[[one and other(one) for one in column] for column in view] for view in columns]
+    def careless(made):
+        made._keys = [[[one and other(one) for one in column] for column in view] for view in made._keys]
+        return honest(made)
 
-    monkeypatch.setattr(scanned_batch, "batch_keys", careless)
+    monkeypatch.setattr(run.Run, "_making", careless)
     assert found_out(tmp_path_factory)
 
 

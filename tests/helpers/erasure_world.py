@@ -146,7 +146,8 @@ class ErasureWorld:
         token = (self.home.directory / ".penstock" / "tokens" / member).read_text().strip()
         opened, closed = [], 0
         security = self.home.security(f"member.{member}")
-        with open_view(agreement, gateway=self.home.gateway, token=token, security=security) as view:
+        given = {"token": token, "security": security, "key_files": [self.home.directory / f"{member}.key"]}
+        with open_view(agreement, gateway=self.home.gateway, **given) as view:
             ended = False
             while not ended:
                 try:
