@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import (
@@ -90,6 +90,7 @@ class Seen:
     partition: int
     number: int
     appended_ms: int
+    value: dict = field(default_factory=dict, compare=False)
 
 
 class Line:
@@ -194,8 +195,8 @@ class Line:
                 assert time.monotonic() < deadline, "the view cannot be read"
                 for message in consumer.consume(1000, 0.05):
                     if message.error() is None:
-                        number = int(codec.decode(message.value()[5:])["id"])
-                        found.append(Seen(message.partition(), number, message.timestamp()[1]))
+                        value = codec.decode(message.value()[5:])
+                        found.append(Seen(message.partition(), int(value["id"]), message.timestamp()[1], value))
                     else:
                         assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
                         ended.add(message.partition())
