@@ -45,10 +45,11 @@ alerts: $(READY) ## every alert fired and cleared by a real fault on a running e
 chaos: $(READY) ## the fault bench: TIER=pr|nightly|release SEED=n; again after an interruption, it goes on
 	@$(BIN)/python tests/faults/bench.py $(or $(TIER),pr) $(or $(SEED),1) $(if $(PARTS),--parts $(PARTS))
 
-fuzz: $(READY) ## the HTTP source under schemathesis, nonces of ten million encryptions, the compiled back end under spoilt events, for long; FUZZ_SEED=n plays one again
+fuzz: $(READY) ## the HTTP source under schemathesis, nonces of ten million encryptions, back ends on generated and spoilt events, for long; FUZZ_SEED=n plays one again
 	@PENSTOCK_FUZZ_EXAMPLES=3000 PENSTOCK_FUZZ_SECONDS=1500 PENSTOCK_FUZZ_SEED=$(or $(FUZZ_SEED),1) \
 		$(PYTEST) tests/http/test_fuzz.py --timeout=1600 $(ARGS)
 	@$(PYTEST) -m tier tests/processors/test_nonces.py $(ARGS)
+	@HYPOTHESIS_PROFILE=fuzz $(PYTEST) tests/generated/test_sameness.py tests/generated/test_native_sameness.py $(ARGS)
 	@command -v cargo >/dev/null || { echo "penstock: cargo is not here: the compiled back end is not tried" >&2; exit 0; }; \
 		$(BIN)/python native/lock.py && \
 		PENSTOCK_FUZZ_EVENTS=5000000 PENSTOCK_FUZZ_SEED=$(or $(FUZZ_SEED),1) CARGO_TARGET_DIR=.build/native/tests \
