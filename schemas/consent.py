@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import RecordError
 from .reasons import Refusal
-from .versioned import pack, unpack
+from .versioned import as_text, pack, unpack
 
 KIND = "consent"
 
@@ -45,13 +45,7 @@ def consent_from(value: bytes | None) -> ConsentRecord:
         raise RecordError(Refusal.FRAMING, "not a consent record")
     try:
         return ConsentRecord(
-            _text(record["agreement"]), bytes.fromhex(record["subject"]), record["given"], int(record["at_ms"])
+            as_text(record["agreement"]), bytes.fromhex(record["subject"]), record["given"], int(record["at_ms"])
         )
     except (KeyError, TypeError, ValueError):
         raise RecordError(Refusal.FRAMING, "not a consent record") from None
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not text")
-    return value

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from .errors import RecordError
 from .reasons import Refusal
-from .versioned import pack, unpack
+from .versioned import as_text, as_whole, pack, unpack
 
 ORDER, STEP = "erasure", "erasure_step"
 Kind = Literal["requested", "held", "freed", "granted", "refused", "approved", "destroyed", "noticed", "received"]
@@ -89,7 +89,7 @@ def order_from(value: bytes | None) -> ErasureOrder:
     try:
         if record["kind"] == ORDER and record["subjects"]:
             subjects = tuple(bytes.fromhex(one) for one in record["subjects"])
-            return ErasureOrder(_text(record["case"]), subjects, _whole(record["store"]), _whole(record["at_ms"]))
+            return ErasureOrder(as_text(record["case"]), subjects, as_whole(record["store"]), as_whole(record["at_ms"]))
     except (KeyError, TypeError, ValueError):
         pass
     raise RecordError(Refusal.FRAMING, "not an erasure order")
@@ -110,17 +110,5 @@ def step_from(value: bytes | None) -> CaseStep:
 
 def _said(name: str, said: Any) -> Any:
     if name in _LISTS:
-        return tuple(map(_text, said))
-    return _whole(said) if name in _NUMBERS else _text(said)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not text")
-    return value
-
-
-def _whole(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError("not a whole number")
-    return value
+        return tuple(map(as_text, said))
+    return as_whole(said) if name in _NUMBERS else as_text(said)

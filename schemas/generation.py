@@ -13,6 +13,7 @@ from .canonical import digest
 from .charter import Charter, charter_record
 from .contract import Classification, ContractField, DataContract, PersonalData
 from .contract_quality import quality_from, quality_record
+from .versioned import as_whole
 
 KIND = "generation"
 _LATER_KEYS = frozenset(("duplicate_window", "quality", "quality_flags", "drops_unknown"))
@@ -161,13 +162,13 @@ def from_record(record: Mapping[str, Any]) -> Generation:
     if record["kind"] != KIND:
         raise ValueError("not a generation")
     return Generation(
-        number=_whole(record["generation"]),
-        at_ms=_whole(record["at_ms"]),
+        number=as_whole(record["generation"]),
+        at_ms=as_whole(record["at_ms"]),
         ecosystem=record["ecosystem"],
         charter=Charter.model_validate(record["charter"]),
         contracts={key: _contract(one) for key, one in record["contracts"].items()},
         agreements={key: _agreement(one) for key, one in record["agreements"].items()},
-        store=_whole(record.get("store", 0)),
+        store=as_whole(record.get("store", 0)),
     )
 
 
@@ -175,12 +176,6 @@ def content_digest(generation: Generation) -> str:
     """Return the digest of what a generation says, without number, time and store: equal means nothing to apply."""
     record = to_record(generation)
     return digest({key: value for key, value in record.items() if key not in {"generation", "at_ms", "store"}})
-
-
-def _whole(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError("not a whole number")
-    return value
 
 
 def _contract(record: Mapping[str, Any]) -> ContractInForce:
@@ -196,8 +191,8 @@ def _agreement(record: Mapping[str, Any]) -> AgreementInForce:
         status=record["status"],
         signed=record["signed"] is True,
         view_topic=view["topic"],
-        view_schema_id=_whole(view["schema_id"]),
+        view_schema_id=as_whole(view["schema_id"]),
         view_schema=view["schema"],
-        start={int(partition): _whole(offset) for partition, offset in record.get("start", {}).items()},
-        lane=_whole(record.get("lane", 0)),
+        start={int(partition): as_whole(offset) for partition, offset in record.get("start", {}).items()},
+        lane=as_whole(record.get("lane", 0)),
     )

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from .errors import RecordError
 from .reasons import Refusal
-from .versioned import pack, unpack
+from .versioned import as_text, pack, unpack
 
 KIND = "lane"
 Place = tuple[str, int]
@@ -74,22 +74,16 @@ def _state(record: Any) -> LaneState:
     if record["kind"] != KIND:
         raise ValueError("another kind")
     return LaneState(
-        topic=_text(record["topic"]),
-        agreement=_text(record["agreement"]),
+        topic=as_text(record["topic"]),
+        agreement=as_text(record["agreement"]),
         partition=_whole(record["partition"]),
         behind={"behind": True, "joined": False}[record["state"]],
         next=_whole(record["next"]),
         generation=_whole(record["generation"]),
         reason=_REASONS[record.get("reason", "")],
-        error=_text(record.get("error", "")),
+        error=as_text(record.get("error", "")),
         since=_whole(record.get("since", 0)),
     )
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not text")
-    return value
 
 
 def _whole(value: Any) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .errors import RecordError
 from .reasons import Refusal
-from .versioned import pack, unpack
+from .versioned import as_text, as_whole, pack, unpack
 
 SLOT, GONE = "slot", "gone"
 
@@ -68,23 +68,11 @@ def slot_record_from(value: bytes | None) -> SlotRecord | GoneRecord:
     record: Any = unpack(value)
     try:
         if record["kind"] == GONE:
-            return GoneRecord(_text(record["slot"]), _whole(record["offset"]))
+            return GoneRecord(as_text(record["slot"]), as_whole(record["offset"]))
         if record["kind"] == SLOT:
-            names = {name: _text(record[name]) for name in ("slot", "dataset", "group")}
-            place = SlotPlace(**names, epoch=_whole(record["epoch"]))
-            return SlotRecord(place, _whole(record["generation"]), _whole(record["consent_offset"]))
+            names = {name: as_text(record[name]) for name in ("slot", "dataset", "group")}
+            place = SlotPlace(**names, epoch=as_whole(record["epoch"]))
+            return SlotRecord(place, as_whole(record["generation"]), as_whole(record["consent_offset"]))
     except (KeyError, TypeError):
         pass
     raise RecordError(Refusal.FRAMING, "not a slot record")
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("not text")
-    return value
-
-
-def _whole(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError("not a whole number")
-    return value

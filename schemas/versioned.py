@@ -24,3 +24,17 @@ def unpack(data: bytes | None) -> Any:
     except (ValueError, RecursionError):
         # From None: the parser's message quotes what it could not read.
         raise RecordError(Refusal.FRAMING, "the record's body is not JSON") from None
+
+
+def as_text(value: Any) -> str:
+    """Return a text of a record's body. Raises TypeError for anything else."""
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return value
+
+
+def as_whole(value: Any) -> int:
+    """Return a whole number of a record's body. Raises TypeError for anything else, yes and no included."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError("not a whole number")
+    return value

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from math import ceil
 from typing import Any
 
 from starlette.requests import Request
@@ -17,14 +18,24 @@ class BadRequestError(RefusedError):
     """The request itself is malformed."""
 
 
+class TooFastError(RefusedError):
+    """More was asked for than a rate allows; `wait_s` says when to ask again."""
+
+    def __init__(self, message: str, wait_s: float) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+
+
 def guarded(handler: Handler) -> Handler:
-    """Return `handler` with errors of ours as answers: 400, 401, 403 or 503, and what went wrong as JSON."""
+    """Return `handler` with errors of ours as answers: 400, 401, 403, 429 or 503, and what went wrong as JSON."""
 
     async def answer(request: Request) -> Response:
         try:
             return await handler(request)
         except BadRequestError as error:
             return _error(400, error)
+        except TooFastError as error:
+            return _error(429, error)
         except TurnedAwayError as error:
             return _error(error.status, error)
         except RefusedError as error:
@@ -37,6 +48,8 @@ def guarded(handler: Handler) -> Handler:
 
 def _error(status: int, error: Exception) -> JSONResponse:
     headers = {"www-authenticate": ASKED_FOR} if status == 401 else {}
+    if isinstance(error, TooFastError):
+        headers = {"retry-after": str(ceil(error.wait_s))}
     return JSONResponse({"error": str(error)}, status_code=status, headers=headers)
 
 

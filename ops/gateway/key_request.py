@@ -1,21 +1,16 @@
 """A request for keys as its body says it."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 
 from ...schemas.encrypted import HANDLE_BYTES
-from ...schemas.errors import RefusedError
 from ...schemas.key_message import MOST_KEYS, NONCE_BYTES
+from .answers import BadRequestError, json_body
 
 MOST_BYTES = 64 * 1024
 _SHAPE = f'the body is not {{"handles": [...]}} with at most {MOST_KEYS} handles, and "key" and "request" with them'
-
-
-class BadRequestError(RefusedError):
-    """The request itself is malformed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +24,7 @@ class Asked:
 
 async def asked_for(request: Request) -> Asked:
     """Read a request's body. Raises BadRequestError when it is none that can be answered."""
-    body = await _body(request)
+    body = await json_body(request, MOST_BYTES)
     if not isinstance(body, dict) or body.keys() not in ({"handles"}, {"handles", "key", "request"}):
         raise BadRequestError(_SHAPE)
     handles = _handles(body["handles"])
@@ -39,18 +34,6 @@ async def asked_for(request: Request) -> Asked:
     if nonce is None or not isinstance(body["key"], str) or not body["key"]:
         raise BadRequestError(f'"key" is the id of a sealing key, "request" {2 * NONCE_BYTES} hexadecimal digits')
     return Asked(handles, body["key"], nonce)
-
-
-async def _body(request: Request) -> Any:
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MOST_BYTES:
-            raise BadRequestError(f"the body is larger than {MOST_BYTES} bytes")
-    try:
-        return json.loads(bytes(body))
-    except (ValueError, RecursionError):
-        raise BadRequestError("the body is not JSON") from None
 
 
 def _handles(said: Any) -> list[bytes]:

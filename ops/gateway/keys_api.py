@@ -3,10 +3,9 @@
 Unknown and foreign handles and agreements get the same refusal, so that asking tells nothing.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from math import ceil
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -14,12 +13,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ...connectors.http.rate import Rate
-from ...schemas.errors import KeyUnavailableError, RefusedError, UnavailableError
+from ...schemas.errors import RefusedError
 from ...schemas.generation import AgreementInForce
-from .doors import ASKED_FOR, KEYS, Doors, TurnedAwayError
+from .answers import TooFastError, guarded
+from .doors import KEYS, Doors
 from .entitled import Entitled
 from .hand_out import HandingOut, SealingRefusedError
-from .key_request import Asked, BadRequestError, asked_for
+from .key_request import Asked, asked_for
 
 LEAST_COST = 100
 """So many keys a message counts as at least: a small one is work, too."""
@@ -50,8 +50,8 @@ class KeyDesk:
     def routes(self) -> list[Route]:
         return [
             Route("/v1/health", _health, methods=["GET"]),
-            Route("/v1/agreements/{agreement}", _guarded(self._describe), methods=["GET"]),
-            Route("/v1/agreements/{agreement}/keys", _guarded(self._hand_out), methods=["POST"]),
+            Route("/v1/agreements/{agreement}", guarded(self._describe), methods=["GET"]),
+            Route("/v1/agreements/{agreement}/keys", guarded(self._hand_out), methods=["POST"]),
         ]
 
     async def _describe(self, request: Request) -> Response:
@@ -84,7 +84,7 @@ class KeyDesk:
         wait_s = self._rate.wait_s(recipient)
         if wait_s:
             self._doors.count(KEYS, recipient, "rate")
-            raise _TooFastError(wait_s)
+            raise TooFastError(_TOO_FAST, wait_s)
         self._rate.spend(recipient, max(len(asked.handles), LEAST_COST))
         body = await run_in_threadpool(self._answer, held, asked)
         return JSONResponse(body, headers={"cache-control": "no-store"})
@@ -94,7 +94,7 @@ class KeyDesk:
         agreement, recipient = held.agreement.id, held.agreement.recipient
         member = self._entitled_to.member(recipient)
         if member is None:
-            raise _ForeignError(_NOT_YOURS)
+            raise RefusedError(_NOT_YOURS)
         try:
             return self._handing_out.answer(agreement, member, asked, lambda: self._still(agreement, recipient))
         except SealingRefusedError:
@@ -105,7 +105,7 @@ class KeyDesk:
         self._entitled_to.require_known()
         if self._entitled_to.agreement(recipient, agreement) is None:
             self._doors.count(KEYS, recipient, "authorization")
-            raise _ForeignError(_NOT_YOURS)
+            raise RefusedError(_NOT_YOURS)
 
     def _entitled(self, request: Request) -> AgreementInForce:
         """Return the agreement if the caller is its recipient and it is in force. Raises RefusedError otherwise."""
@@ -113,49 +113,13 @@ class KeyDesk:
         held = self._entitled_to.agreement(member, request.path_params["agreement"])
         if held is None:
             self._doors.count(KEYS, member, "authorization")
-            raise _ForeignError(_NOT_YOURS)
+            raise RefusedError(_NOT_YOURS)
         return held
 
 
 _NOT_YOURS = "no such agreement of yours is in force"
-
-
-class _ForeignError(RefusedError):
-    """Authenticated, but not entitled."""
-
-
-class _TooFastError(RefusedError):
-    """More keys were asked for than the rate allows; `wait_s` says when to ask again."""
-
-    def __init__(self, wait_s: float) -> None:
-        super().__init__("more keys were asked for than this gateway hands out in that time")
-        self.wait_s = wait_s
-
-
-def _guarded(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    async def answer(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except BadRequestError as error:
-            return _error(400, error)
-        except (_ForeignError, SealingRefusedError) as error:
-            return _error(403, error)
-        except _TooFastError as error:
-            return _error(429, error)
-        except TurnedAwayError as error:
-            return _error(error.status, error)
-        except (UnavailableError, KeyUnavailableError) as error:
-            return _error(503, error)
-
-    return answer
+_TOO_FAST = "more keys were asked for than this gateway hands out in that time"
 
 
 async def _health(_request: Request) -> Response:
     return JSONResponse({"state": "running"})
-
-
-def _error(status: int, error: Exception) -> JSONResponse:
-    headers = {"www-authenticate": ASKED_FOR} if status == 401 else {}
-    if isinstance(error, _TooFastError):
-        headers = {"retry-after": str(ceil(error.wait_s))}
-    return JSONResponse({"error": str(error)}, status_code=status, headers=headers)
