@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from functools import partial
 
-from ...schemas.crash_points import passing
 from ...schemas.encrypted import NONCE_BYTES
-from ...schemas.errors import UnavailableError
 from ..compiled.plan import Remade, Seal
 from ..compiled.written import CompiledView
 from ..encrypt import BulkKey
 from ..event_work import Means
 from ..outcome import Outcome, Output
-from .columns import DECISIONS
+from .batch_run import BatchRun
 from .extension import Bulk, Counts, Key, Making, extension
 from .scanned_batch import ScannedBatch
 
@@ -24,19 +22,14 @@ INSIDE = 2
 MOST_INSIDE = 4 * MOST
 """So many of them at a time: one event with very many of them asks for few events, not for more memory."""
 
-_CODES = {word: number for number, word in enumerate(DECISIONS)}
 _output = partial(tuple.__new__, Output)
 
 
-class Run:
+class Run(BatchRun):
     """One batch's views, in the order of events and agreements."""
 
-    OTHERWISE_COMPILED = True
-    """Where this stops at a view, Python's program has not tried it yet."""
-
     def __init__(self, batch: ScannedBatch, means: Means, keys: list[list[list[Key | None]]]) -> None:
-        self._batch = batch
-        self._means = means
+        super().__init__(batch, means)
         self._keys = keys
         self._seals = [_seals(batch, number) for number in range(len(batch.served))]
         self._remade = [_remade(batch, number) for number in range(len(batch.served))]
@@ -60,21 +53,6 @@ class Run:
         codes = list(map(bytes, batch.columns))
         secrets = [self._secrets(number) for number in range(len(batch.served))]
         return found.Making(batch.scan, topics, codes, self._keys, secrets)
-
-    def _secrets(self, number: int) -> dict[int, bytes]:
-        """Return by day the noise secrets of a view's events; one that is missing is for the slow path to tell."""
-        batch = self._batch
-        if not any(view and view.noisy for view in (one.views[number] for one in batch.programs.writers)):
-            return {}
-        found = {}
-        for day, period in batch.periods(number).items():
-            try:
-                found[day] = self._means.secret(batch.served[number], period)
-            except UnavailableError:
-                raise
-            except Exception:  # noqa: BLE001, S112 - whatever it is, the slow path finds it again and says it in words
-                continue
-        return found
 
     def _go(self, making: Making, outcome: Outcome) -> None:
         event, view, stride, count = 0, 0, self._most, len(self._batch.writers)
@@ -137,29 +115,6 @@ class Run:
             return None
         key = self._batch.served[number].bulk_key()
         return key, (key.handle, key.key, key.reserve(uses), uses)
-
-    def _count(self, writer: int, number: int, made: tuple[int, int], outcome: Outcome) -> None:
-        """Count records of one view that were made, and fields encrypted in them."""
-        count, sealed = made
-        served = self._batch.served[number]
-        view = self._batch.programs.writers[writer].views[number]
-        if view is None:
-            return
-        outcome.tallies[served.agreement.id].released += count
-        for path in view.program.unclassified:
-            outcome.unclassified[path] = outcome.unclassified.get(path, 0) + count
-        view.program.sealings.count += sealed
-        if view.noisy:
-            passing("noised", count)
-        if sealed:
-            passing("encrypted", count)
-
-    def _by_itself(self, event: int, view: int, outcome: Outcome) -> None:
-        batch = self._batch
-        said = batch.work.release_view(
-            view, batch.singly(event), self._means, outcome, compiled=self.OTHERWISE_COMPILED
-        )
-        batch.columns[view][event] = _CODES[said]
 
 
 def _seals(batch: ScannedBatch, number: int) -> tuple[int, int]:

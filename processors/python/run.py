@@ -11,9 +11,9 @@ from ..compiled.scanning import Unusual
 from ..compiled.written import CompiledView
 from ..encrypt import BulkUses
 from ..event_work import Means
+from ..native.batch_run import BatchRun
 from ..native.columns import Column
 from ..native.extension import Key, Record
-from ..native.run import Run
 from ..native.scanned_batch import ScannedBatch
 from ..noise import NoiseSecret
 from ..outcome import Outcome, Output
@@ -32,7 +32,7 @@ Program = tuple[int, Make, Column, str, Keys, Mapping[int, NoiseSecret], BulkUse
 _output = partial(tuple.__new__, Output)
 
 
-class PythonRun(Run):
+class PythonRun(BatchRun):
     """One batch's views. Where a program stops, that view is made without it, and the run goes on behind."""
 
     OTHERWISE_COMPILED = False
@@ -40,7 +40,7 @@ class PythonRun(Run):
     def __init__(
         self, batch: ScannedBatch, scan: PythonScan, means: Means, keys: Sequence[Sequence[Sequence[Key | None]]]
     ) -> None:
-        super().__init__(batch, means, [])
+        super().__init__(batch, means)
         partitions = [one.partition for one in batch.task.batch]
         self._rows = list(zip(batch.writers, scan.data, scan.lie, scan.own, scan.days(), partitions, strict=True))
         self._keys_of = [_by_event(columns, len(partitions)) for columns in keys]
